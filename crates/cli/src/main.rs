@@ -1,0 +1,3 @@
+//! The `sokhoe` binary.
+
+fn main() {}
