@@ -1,1 +1,16 @@
-//! Empty so far.
+//! Formats of other systems, in and out. Pure translation: nothing is decided here (who may, whether it is new),
+//! nothing is stored, and only [`source`] touches files. Every resource that goes in comes out as an item, be it
+//! an event, kept whole, or refused with its place and reason.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+pub mod fhir;
+pub mod source;
