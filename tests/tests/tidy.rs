@@ -319,10 +319,10 @@ struct Source {
 impl Source {
     /// The numbered lines of the product itself: nothing of test files and test modules.
     fn product_code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let parts: Vec<&str> = self.path.split('/').collect();
-        let of_tests = parts
-            .iter()
-            .any(|part| matches!(*part, "tests" | "tests.rs" | "benches"));
+        let of_tests = self.path.split('/').any(|part| {
+            let folder = matches!(part, "tests" | "tests.rs" | "benches" | "examples");
+            folder || part.ends_with("_tests.rs")
+        });
         let lines = if of_tests { 0 } else { usize::MAX };
         numbered(&self.text)
             .take(lines)
