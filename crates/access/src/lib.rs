@@ -1,1 +1,29 @@
-//! Empty so far.
+//! Who asks, for what purpose, and what they may: principals, tokens and the rules.
+//!
+//! Owns the roles, the purposes, the built-in issuer's tokens and every allow or deny rule with its stable id.
+//! Refuses HTTP, clocks, randomness and I/O: the time of a check and a token's id are passed in, a decision is a value.
+//! Invariant: what no rule permits is denied.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+mod policy;
+mod principal;
+mod rules;
+mod token;
+
+pub use policy::{
+    AppendRequest, Corrected, Decision, Denial, Filter, ReadDecision, Registered, may_append,
+    may_read, may_search, purpose_of_read,
+};
+pub use principal::{Principal, Purpose, PurposeError, Role, UnknownWord, role_of_sender};
+pub use rules::{
+    APPEND_RULES, AppendRule, Kinds, READ_RULES, ReadRule, RuleId, Scope, rules_table,
+};
+pub use token::{AUDIENCE, Claims, ISSUER, Issuer, SKEW_S, TOKEN_BYTES_MAX, TokenError, Verifier};

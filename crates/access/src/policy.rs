@@ -1,0 +1,267 @@
+//! The decisions: may this caller append this event, may it read this record.
+//!
+//! Pure functions over the rows of [`crate::rules`]; every answer names its rule.
+//! Invariant: what no rule permits is denied, and a denial says nothing about whether a person exists.
+
+use sokhoe_record::{Kind, PersonId};
+
+use crate::principal::{Principal, Purpose, PurposeError, Role, role_of_sender};
+use crate::rules::{
+    APPEND_NOTHING, APPEND_RULES, AppendRule, READ_EMERGENCY, READ_FACILITY, READ_NOTHING,
+    READ_OWN, READ_PURPOSE, RuleId, SERVER_ONLY, Scope,
+};
+
+/// Everything a decision needs to know about an event that someone wants to append.
+#[derive(Debug, Clone, Copy)]
+pub struct AppendRequest<'a> {
+    /// What the event is.
+    pub kind: Kind,
+    /// The facility that the event names.
+    pub facility: Option<&'a str>,
+    /// Whom the event is about, resolved; `None` for system streams and people not known yet.
+    pub person: Option<PersonId>,
+    /// For `facility_registered` and `practitioner_registered`: the place concerned.
+    pub registered: Registered<'a>,
+    /// For `correction_made`: the event to be corrected; `None` where it is not known.
+    pub corrected: Option<Corrected<'a>>,
+}
+
+impl<'a> AppendRequest<'a> {
+    /// Asks about an event that neither registers a place nor corrects another event.
+    #[must_use]
+    pub const fn of(kind: Kind, facility: Option<&'a str>, person: Option<PersonId>) -> Self {
+        let registered = Registered {
+            facility: None,
+            parent: None,
+        };
+        Self {
+            kind,
+            facility,
+            person,
+            registered,
+            corrected: None,
+        }
+    }
+}
+
+/// The place that a registering event concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Registered<'a> {
+    /// The facility registered, or the one a practitioner belongs to.
+    pub facility: Option<&'a str>,
+    /// The parent of that facility: the one already on record, else the one the event names.
+    pub parent: Option<&'a str>,
+}
+
+/// What a decision needs to know about the event that a correction names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Corrected<'a> {
+    /// The facility that it named.
+    pub facility: Option<&'a str>,
+    /// Whom it is about.
+    pub person: Option<PersonId>,
+    /// Who sent it, as stored with it.
+    pub recorded_by: &'a str,
+}
+
+/// Why not, with the rule that says so; safe to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// The rule.
+    pub rule: RuleId,
+    /// What the rule asks for.
+    pub because: &'static str,
+}
+
+/// The answer to "may this be appended".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision<'a> {
+    /// It may.
+    Allowed {
+        /// The rule that allows it.
+        rule: RuleId,
+        /// The facility to write into the event when it names none.
+        facility: Option<&'a str>,
+    },
+    /// It may not.
+    Denied(Denial),
+}
+
+/// How much of a record a reader sees.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Filter {
+    /// All of it.
+    All,
+    /// The entries of one facility.
+    OnlyFacility(String),
+}
+
+/// The answer to "may this be read".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadDecision {
+    /// It may, as far as the filter lets through.
+    Permit {
+        /// The rule that permits it.
+        rule: RuleId,
+        /// How much is seen.
+        filter: Filter,
+    },
+    /// The record looks absent to this reader.
+    Hidden {
+        /// The rule that hides it.
+        rule: RuleId,
+    },
+    /// It may not.
+    Denied(Denial),
+}
+
+/// Decides whether the caller may append the event.
+///
+/// ```
+/// use sokhoe_access::{AppendRequest, Decision, Principal, may_append};
+/// use sokhoe_record::Kind;
+///
+/// let operator = Principal::operator("root");
+/// let request = AppendRequest::of(Kind::EncounterRecorded, Some("99001"), None);
+/// assert!(matches!(may_append(&operator, &request), Decision::Allowed { .. }));
+/// let request = AppendRequest::of(Kind::PersonErased, None, None);
+/// assert!(matches!(may_append(&operator, &request), Decision::Denied(_)));
+/// ```
+#[must_use]
+pub fn may_append<'a>(principal: &'a Principal, request: &AppendRequest<'_>) -> Decision<'a> {
+    if request.kind.server_only() {
+        let because = "only the server writes events of this kind";
+        return Decision::Denied(Denial {
+            rule: SERVER_ONLY,
+            because,
+        });
+    }
+    let rule = APPEND_RULES
+        .iter()
+        .find(|rule| rule.roles.contains(&principal.role) && rule.kinds.hold(request.kind));
+    match rule {
+        Some(rule) if within(rule, principal, request) => Decision::Allowed {
+            rule: rule.id,
+            facility: if principal.role.staff() {
+                principal.facility.as_deref()
+            } else {
+                None
+            },
+        },
+        Some(rule) => Decision::Denied(Denial {
+            rule: rule.id,
+            because: rule.scope.says(),
+        }),
+        None => Decision::Denied(Denial {
+            rule: APPEND_NOTHING,
+            because: "this role does not send events of this kind",
+        }),
+    }
+}
+
+fn within(rule: &AppendRule, principal: &Principal, request: &AppendRequest<'_>) -> bool {
+    let own_facility = principal.facility.as_deref();
+    let names_own_or_none = request.facility.is_none() || request.facility == own_facility;
+    match rule.scope {
+        Scope::Anything => true,
+        Scope::OwnFacility => own_facility.is_some() && names_own_or_none,
+        Scope::OwnFacilityOrChild => {
+            let Registered { facility, parent } = request.registered;
+            own_facility.is_some()
+                && names_own_or_none
+                && (facility == own_facility || parent == own_facility)
+        }
+        Scope::OwnPerson => is_own(principal, request.person),
+        Scope::CorrectsOwnFacility => {
+            own_facility.is_some()
+                && names_own_or_none
+                && request.corrected.is_some_and(|corrected| {
+                    corrected.facility == own_facility && !reported_by_self(corrected.recorded_by)
+                })
+        }
+        Scope::CorrectsOwnReport => {
+            is_own(principal, request.person)
+                && request.corrected.is_some_and(|corrected| {
+                    is_own(principal, corrected.person) && reported_by_self(corrected.recorded_by)
+                })
+        }
+    }
+}
+
+fn is_own(principal: &Principal, person: Option<PersonId>) -> bool {
+    principal.person.is_some() && principal.person == person
+}
+
+fn reported_by_self(recorded_by: &str) -> bool {
+    matches!(
+        role_of_sender(recorded_by),
+        Some(Role::Citizen | Role::Guardian)
+    )
+}
+
+/// Determines the purpose of a read from the role and what the caller stated.
+///
+/// # Errors
+/// Staff that state none, or a word that is no purpose of use.
+pub fn purpose_of_read(role: Role, stated: Option<&str>) -> Result<Purpose, PurposeError> {
+    match role.implied_purpose() {
+        Some(implied) => Ok(implied),
+        None => stated
+            .ok_or(PurposeError::Missing)?
+            .parse()
+            .map_err(|_| PurposeError::Unknown),
+    }
+}
+
+/// Decides how much of this person's record the caller may read.
+#[must_use]
+pub fn may_read(principal: &Principal, purpose: Purpose, person: PersonId) -> ReadDecision {
+    match may_search(principal, purpose) {
+        ReadDecision::Permit {
+            rule,
+            filter: Filter::All,
+        } if !is_own(principal, Some(person)) => ReadDecision::Hidden { rule },
+        decision => decision,
+    }
+}
+
+/// Decides what a search may find: staff find people with entries of their facility, a citizen finds only themselves.
+#[must_use]
+pub fn may_search(principal: &Principal, purpose: Purpose) -> ReadDecision {
+    if principal.role == Role::Citizen && principal.person.is_some() {
+        return ReadDecision::Permit {
+            rule: READ_OWN,
+            filter: Filter::All,
+        };
+    }
+    let Some(facility) = principal
+        .facility
+        .as_ref()
+        .filter(|_| principal.role.staff())
+    else {
+        return ReadDecision::Denied(Denial {
+            rule: READ_NOTHING,
+            because: "this role does not read records",
+        });
+    };
+    match purpose {
+        Purpose::Emergency => ReadDecision::Denied(Denial {
+            rule: READ_EMERGENCY,
+            because: "breaking the glass is not offered yet",
+        }),
+        Purpose::Research => ReadDecision::Denied(Denial {
+            rule: READ_PURPOSE,
+            because: "research reads through an approved study",
+        }),
+        Purpose::Treatment
+        | Purpose::PatientRequest
+        | Purpose::PublicHealth
+        | Purpose::Operations => ReadDecision::Permit {
+            rule: READ_FACILITY,
+            filter: Filter::OnlyFacility(facility.clone()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
