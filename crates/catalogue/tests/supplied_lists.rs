@@ -1,6 +1,8 @@
 //! The published lists about Vietnam, where `SOKHOE_DATA` names their folder: each is taken in as it is,
 //! survives storing, and answers what the law says.
 
+#![allow(clippy::unwrap_used, reason = "a test says so loudly")]
+
 use std::fs::File;
 use std::path::PathBuf;
 
