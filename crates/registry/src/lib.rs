@@ -1,1 +1,248 @@
-//! Empty so far.
+//! The write side's own state: people, their identifiers, aliases of merged people, event ids taken.
+//!
+//! Owns what must be decided inside a commit: uniqueness of identifiers, existence of people,
+//! exactly-once. The log's writer applies every change before it acknowledges, so nothing here is
+//! eventually consistent. Refuses I/O and knows no payload: a change comes in as a [`Change`], made
+//! by [`changes_of`] from the typed event, alike while writing and while replaying the log.
+//! Invariant: replaying the log from nothing gives the same registry as living through it.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod aliases;
+mod change;
+mod event_ids;
+mod people;
+mod snapshot;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use sokhoe_chain::EventKey;
+use sokhoe_record::PersonId;
+
+pub use change::{Change, Digests, IdentifierDigest, changes_of};
+pub use people::{Facts, PersonNumber};
+pub use snapshot::SnapshotError;
+
+use event_ids::EventIds;
+use people::People;
+
+/// Why the registry refuses a change; nothing was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The identifier belongs to another person.
+    #[error("an identifier is already linked to another person")]
+    IdentifierTaken,
+    /// The person is not in the registry.
+    #[error("the person is not known")]
+    UnknownPerson,
+    /// A merge names a person who is already merged into another, or itself.
+    #[error("the two people are already merged, or are the same")]
+    AlreadyMerged,
+    /// An unmerge names no merge that is in force between the two people.
+    #[error("no merge in force has this event id")]
+    NoSuchMerge,
+    /// The death comes before the birth.
+    #[error("the death would come before the birth")]
+    DeathBeforeBirth,
+}
+
+/// People, identifiers, aliases and event ids, shared by the writer and all readers.
+///
+/// Reads take short locks; the writer takes the write lock per change, never across a sync.
+#[derive(Debug, Default)]
+pub struct Registry {
+    ids: EventIds,
+    people: RwLock<People>,
+    pending: Mutex<HashMap<IdentifierDigest, PersonId>>,
+}
+
+impl Registry {
+    /// Makes an empty registry, as of position 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the position of the event that has this id, when the id is taken.
+    ///
+    /// The position may belong to a group that is still being synced.
+    #[must_use]
+    pub fn taken(&self, key: EventKey) -> Option<u64> {
+        self.ids.position_of(key)
+    }
+
+    /// Takes an event id for a position; called by the writer only.
+    ///
+    /// # Errors
+    /// The position of the earlier event, when the id is taken already.
+    pub fn take(&self, key: EventKey, position: u64) -> Result<(), u64> {
+        self.ids.take(key, position)
+    }
+
+    /// Gives an event id back that was taken for a request which then failed as a whole.
+    pub fn give_back(&self, key: EventKey) {
+        self.ids.give_back(key);
+    }
+
+    /// How many event ids are taken.
+    #[must_use]
+    pub fn event_count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// How many people were ever registered, retired ones included.
+    #[must_use]
+    pub fn people_count(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Returns whom an identifier names, or would name once a registration in flight is decided.
+    #[must_use]
+    pub fn find(&self, identifier: IdentifierDigest) -> Option<PersonId> {
+        self.find_committed(identifier).or_else(|| self.pending().get(&identifier).copied())
+    }
+
+    /// Returns whom an identifier names, committed registrations only.
+    #[must_use]
+    pub fn find_committed(&self, identifier: IdentifierDigest) -> Option<PersonId> {
+        self.read().find(identifier)
+    }
+
+    /// Tells whether a person was registered.
+    #[must_use]
+    pub fn knows(&self, person: PersonId) -> bool {
+        self.read().number(person).is_some()
+    }
+
+    /// Returns the dense number of a person, in order of registration from 0.
+    #[must_use]
+    pub fn number(&self, person: PersonId) -> Option<PersonNumber> {
+        self.read().number(person)
+    }
+
+    /// Returns the ids of all people in order of their numbers, retired ones included.
+    #[must_use]
+    pub fn all_people(&self) -> Vec<PersonId> {
+        self.read().ids()
+    }
+
+    /// Announces a registration before the writer has decided it, so that later lines of the same
+    /// batch find the person. The first announcement of an identifier wins.
+    pub fn announce(&self, person: PersonId, changes: &[Change]) {
+        let mut pending = self.pending();
+        for change in changes {
+            if let Change::Registered { identifiers, .. } = change {
+                for identifier in identifiers {
+                    pending.entry(*identifier).or_insert(person);
+                }
+            }
+        }
+    }
+
+    /// Takes an announcement back, once the writer has decided or the request was given up.
+    pub fn withdraw(&self, person: PersonId, changes: &[Change]) {
+        let mut pending = self.pending();
+        for change in changes {
+            if let Change::Registered { identifiers, .. } = change {
+                for identifier in identifiers {
+                    if pending.get(identifier) == Some(&person) {
+                        pending.remove(identifier);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Applies the changes of one event, all or none; called by the writer in log order.
+    ///
+    /// # Errors
+    /// The first rule that a change breaks; nothing was applied.
+    pub fn apply(&self, changes: &[Change], position: u64) -> Result<(), Refused> {
+        self.apply_all(std::iter::once((changes, position)))
+    }
+
+    /// Applies the changes of several events in order, all or none. A later event may build on an
+    /// earlier one of the same call.
+    ///
+    /// # Errors
+    /// The first rule that a change breaks; nothing was applied.
+    pub fn apply_all<'a>(
+        &self,
+        events: impl IntoIterator<Item = (&'a [Change], u64)>,
+    ) -> Result<(), Refused> {
+        let mut undo = Vec::new();
+        let mut people = self.write();
+        for (changes, position) in events {
+            for change in changes {
+                if let Err(refused) = people.check(change) {
+                    people.revert(undo);
+                    return Err(refused);
+                }
+                people.apply(change, position, &mut undo);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the changes of one event against the present state without applying them.
+    ///
+    /// # Errors
+    /// The first rule that a change breaks.
+    pub fn check(&self, changes: &[Change]) -> Result<(), Refused> {
+        let people = self.read();
+        changes.iter().try_for_each(|change| people.check(change))
+    }
+
+    /// Returns the person whose record holds this one's entries at a position: itself, unless it
+    /// was merged into another there. `None` as position means now.
+    #[must_use]
+    pub fn survivor(&self, person: PersonId, at: Option<u64>) -> Option<PersonId> {
+        self.read().survivor(person, at)
+    }
+
+    /// Returns everyone whose entries make up a survivor's record at a position, survivor first.
+    #[must_use]
+    pub fn members(&self, survivor: PersonId, at: Option<u64>) -> Vec<PersonId> {
+        self.read().members(survivor, at)
+    }
+
+    /// Returns the facts that later events are checked against.
+    #[must_use]
+    pub fn facts(&self, person: PersonId) -> Option<Facts> {
+        self.read().facts(person)
+    }
+
+    /// Writes the whole registry as bytes, true at `position`; the caller seals and stores them.
+    /// Cost: a copy of everything, so call it when the writer is idle.
+    #[must_use]
+    pub fn snapshot(&self, position: u64) -> Vec<u8> {
+        snapshot::write(position, &self.ids, &self.read())
+    }
+
+    /// Restores a registry and its position from [`Registry::snapshot`] bytes.
+    ///
+    /// # Errors
+    /// When the bytes are not a whole snapshot of this version.
+    pub fn restore(bytes: &[u8]) -> Result<(Self, u64), SnapshotError> {
+        let (position, ids, people) = snapshot::read(bytes)?;
+        Ok((Self { ids, people: RwLock::new(people), pending: Mutex::default() }, position))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, People> {
+        self.people.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, People> {
+        self.people.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, HashMap<IdentifierDigest, PersonId>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;
