@@ -42,7 +42,10 @@ fn encoding_is_golden() {
     expected.extend([0x9E; 32]);
     let bytes = full().encode();
     assert_eq!(bytes.as_slice(), expected.as_slice());
-    assert_eq!(event_hash(&bytes).to_string(), "GOLDEN");
+    assert_eq!(
+        event_hash(&bytes).to_string(),
+        "215a6ec704cfe7f8a3dc810c431d65d5fc4b4d17c05a0557cb9e63b1d6c184f4"
+    );
 }
 
 #[test]
