@@ -1,1 +1,70 @@
-//! Empty so far.
+//! The HTTP server: routes, tokens at the door, problem documents, the page.
+//!
+//! Owns connections, their limits and what callers see. Refuses argv, the environment, and to decide anything about
+//! events: what is allowed is `access`, what is valid is `record`, what is taken is `commands`.
+//! Invariant: an answer that says an event was taken leaves after the event is durable.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+mod accept;
+mod app;
+mod auth;
+mod body;
+mod clock;
+mod config;
+mod error;
+mod guard;
+mod io;
+mod metrics;
+mod openapi;
+mod query;
+mod routes;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::Semaphore;
+
+pub use accept::{Handle, StartError};
+pub use app::App;
+pub use clock::WallClock;
+pub use config::{Limits, ServerConfig};
+
+use crate::auth::Tokens;
+use crate::guard::Shared;
+use crate::metrics::Metrics;
+use crate::routes::ROUTES;
+
+/// The server, which exists only as a started [`Handle`].
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Binds the address and serves until the handle is shut down or dropped.
+    ///
+    /// # Errors
+    /// Addresses beyond loopback, and those that the system refuses.
+    pub async fn start(config: ServerConfig, app: App) -> Result<Handle, StartError> {
+        let limits = config.limits.clone();
+        let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
+        let metrics = Arc::new(Metrics::new(names));
+        let shared = Arc::new(Shared {
+            tokens: Tokens::new(app.verifier.clone(), limits.tokens_max),
+            metrics: Arc::clone(&metrics),
+            openapi: openapi::describe(&limits, Vec::new()),
+            batches: Arc::new(Semaphore::new(limits.batches_max)),
+            requests: AtomicU64::new(0),
+            run: app.clock.now_s(),
+            app,
+            limits,
+        });
+        accept::start(&config, routes::router(&shared), metrics).await
+    }
+}

@@ -1,0 +1,120 @@
+//! What the server is told at its start: address and limits.
+//!
+//! Every limit has its name and reason here; `/openapi.json` publishes them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// How the server listens and what it bears.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Where to listen; loopback only, port 0 for any free one.
+    pub listen: SocketAddr,
+    /// What one caller may cost.
+    pub limits: Limits,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Every bound on what one caller may cost the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; more are answered 503 and closed.
+    pub connections_max: usize,
+    /// How long a request's head may take, and how long an idle connection is kept.
+    pub head_timeout: Duration,
+    /// How long a body may pause between two pieces.
+    pub body_pause_timeout: Duration,
+    /// How long a whole body other than a stream of lines may take.
+    pub body_timeout: Duration,
+    /// How long a connection may refuse to take an answer.
+    pub write_stall_timeout: Duration,
+    /// How long a stop waits for requests under way.
+    pub shutdown_timeout: Duration,
+    /// How long a read waits for `at_least`.
+    pub at_least_timeout: Duration,
+    /// Bytes of a request's head.
+    pub head_bytes_max: usize,
+    /// Bytes of one event as JSON; a stored event is smaller than its text.
+    pub event_bytes_max: usize,
+    /// Bytes of one blob.
+    pub blob_bytes_max: usize,
+    /// Bytes of one FHIR bundle.
+    pub bundle_bytes_max: usize,
+    /// Bytes of a search or another small request.
+    pub small_bytes_max: usize,
+    /// Batches read at a time over all connections; more are answered 503.
+    pub batches_max: usize,
+    /// Lines of a batch that are submitted but not answered yet.
+    pub batch_window_lines: usize,
+    /// Bytes of input behind those lines.
+    pub batch_window_bytes: usize,
+    /// Bytes of results kept for a sender who does not read while it writes.
+    pub batch_result_bytes_max: usize,
+    /// Events of an atomic batch or a FHIR transaction.
+    pub atomic_events_max: usize,
+    /// Bytes of an atomic batch.
+    pub atomic_bytes_max: usize,
+    /// Items of one page of a list.
+    pub page_items_max: usize,
+    /// Verified tokens remembered.
+    pub tokens_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_max: 1024,
+            head_timeout: Duration::from_secs(15),
+            body_pause_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(60),
+            write_stall_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(20),
+            at_least_timeout: Duration::from_secs(5),
+            head_bytes_max: 64 << 10,
+            event_bytes_max: 2 << 20,
+            blob_bytes_max: 64 << 20,
+            bundle_bytes_max: 64 << 20,
+            small_bytes_max: 16 << 10,
+            batches_max: 64,
+            batch_window_lines: 2048,
+            batch_window_bytes: 4 << 20,
+            batch_result_bytes_max: 8 << 20,
+            atomic_events_max: 10_000,
+            atomic_bytes_max: 16 << 20,
+            page_items_max: 1000,
+            tokens_max: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Returns name and value of each limit that a caller can run into, in bytes, items or milliseconds.
+    pub(crate) fn published(&self) -> Vec<(&'static str, u64)> {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        vec![
+            ("connections_max", size(self.connections_max)),
+            ("head_timeout_ms", ms(self.head_timeout)),
+            ("head_bytes_max", size(self.head_bytes_max)),
+            ("body_pause_timeout_ms", ms(self.body_pause_timeout)),
+            ("body_timeout_ms", ms(self.body_timeout)),
+            ("write_stall_timeout_ms", ms(self.write_stall_timeout)),
+            ("at_least_timeout_ms", ms(self.at_least_timeout)),
+            ("event_bytes_max", size(self.event_bytes_max)),
+            ("blob_bytes_max", size(self.blob_bytes_max)),
+            ("bundle_bytes_max", size(self.bundle_bytes_max)),
+            ("atomic_events_max", size(self.atomic_events_max)),
+            ("atomic_bytes_max", size(self.atomic_bytes_max)),
+            ("page_items_max", size(self.page_items_max)),
+            ("batches_max", size(self.batches_max)),
+        ]
+    }
+}

@@ -1,0 +1,412 @@
+//! The table of routes: the single source for the router, `/openapi.json` and the test that none is open by accident.
+
+mod batch;
+mod catalogue;
+mod events;
+mod fhir;
+mod health;
+mod pages;
+mod people;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawPathParams, Request};
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use sokhoe_access::Role;
+
+use crate::body::{ANY, FHIR, JSON, NDJSON};
+use crate::error::{Family, Kind, Problem};
+use crate::guard::{Answer, Shared, Visit, serve};
+
+/// A handler, boxed so that the table can hold it.
+type Handler = fn(Visit, Request) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A method that some route has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Method {
+    Get,
+    Post,
+}
+
+impl Method {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+
+    /// Whether the method only reads.
+    pub(crate) const fn reads(self) -> bool {
+        matches!(self, Self::Get)
+    }
+
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+        }
+    }
+}
+
+/// Who may come to a route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Access {
+    /// Everybody.
+    Anonymous,
+    /// Everybody on this machine.
+    Loopback,
+    /// Tokens of these roles; the handler decides the rest.
+    Roles(&'static [Role]),
+}
+
+/// One route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    /// Content types of the body; `None` where there is none.
+    pub(crate) accepts: Option<&'static [&'static str]>,
+    pub(crate) family: Family,
+    pub(crate) summary: &'static str,
+    /// Query parameters and headers with their meaning.
+    pub(crate) parameters: &'static [(&'static str, Place, &'static str)],
+    /// Content type of the hoped-for answer.
+    pub(crate) answers_with: &'static str,
+    /// Statuses beside those that every route has.
+    pub(crate) statuses: &'static [u16],
+    pub(crate) handler: Handler,
+}
+
+/// Where a parameter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Query,
+    Header,
+}
+
+const SENDERS: &[Role] = &[
+    Role::Hospital,
+    Role::Clinician,
+    Role::Station,
+    Role::Citizen,
+    Role::Guardian,
+    Role::Admin,
+    Role::Operator,
+];
+const CLINICAL_SENDERS: &[Role] = &[
+    Role::Hospital,
+    Role::Clinician,
+    Role::Station,
+    Role::Operator,
+];
+const BLOB_SENDERS: &[Role] = &[
+    Role::Hospital,
+    Role::Clinician,
+    Role::Station,
+    Role::Citizen,
+    Role::Guardian,
+    Role::Operator,
+];
+const READERS: &[Role] = &[
+    Role::Hospital,
+    Role::Clinician,
+    Role::Station,
+    Role::Citizen,
+];
+
+const PURPOSE: (&str, Place, &str) = (
+    "Sokhoe-Purpose",
+    Place::Header,
+    "why staff read, in HL7 PurposeOfUse words",
+);
+const AS_OF: (&str, Place, &str) = (
+    "as_of",
+    Place::Query,
+    "a position or an RFC 3339 time: the record as it was then",
+);
+const AT_LEAST: (&str, Place, &str) = (
+    "at_least",
+    Place::Query,
+    "a position that the answer must have reached",
+);
+const LIMIT: (&str, Place, &str) = (
+    "limit",
+    Place::Query,
+    "items of a page; lowered to the maximum",
+);
+const CURSOR: (&str, Place, &str) = ("cursor", Place::Query, "where the page begins, as in next");
+const ATOMIC: (&str, Place, &str) = ("atomic", Place::Query, "true: all lines or none");
+const IF_NONE_MATCH: (&str, Place, &str) = (
+    "If-None-Match",
+    Place::Header,
+    "the ETag of the answer one has",
+);
+
+/// Every route there is.
+pub(crate) static ROUTES: &[Route] = &[
+    Route {
+        accepts: Some(JSON),
+        parameters: &[],
+        statuses: &[200, 201, 400, 408, 409, 410, 412, 413, 415, 422, 503],
+        ..post("/v1/events", SENDERS, "Appends one event", |v, r| {
+            Box::pin(events::append(v, r))
+        })
+    },
+    Route {
+        accepts: Some(NDJSON),
+        parameters: &[ATOMIC],
+        answers_with: "application/x-ndjson",
+        statuses: &[200, 400, 408, 413, 415, 503],
+        ..post(
+            "/v1/events/batch",
+            SENDERS,
+            "Appends events line by line",
+            |v, r| Box::pin(batch::append(v, r)),
+        )
+    },
+    Route {
+        accepts: Some(ANY),
+        statuses: &[201, 408, 413, 503],
+        ..post(
+            "/v1/blobs",
+            BLOB_SENDERS,
+            "Keeps a large content for an event to name",
+            |v, r| Box::pin(events::keep_blob(v, r)),
+        )
+    },
+    Route {
+        accepts: Some(JSON),
+        parameters: &[PURPOSE],
+        statuses: &[200, 400, 413, 415, 422],
+        ..post("/v1/people/search", READERS, "Finds a person", |v, r| {
+            Box::pin(people::search(v, r))
+        })
+    },
+    Route {
+        parameters: &[AS_OF, AT_LEAST, PURPOSE, IF_NONE_MATCH],
+        statuses: &[200, 304, 400, 404, 410, 503],
+        access: Access::Roles(READERS),
+        ..get("/v1/people/{id}", "Shows a person's record", |v, r| {
+            Box::pin(people::record(v, r))
+        })
+    },
+    Route {
+        parameters: &[CURSOR, LIMIT, AT_LEAST, PURPOSE],
+        statuses: &[200, 400, 404, 410, 503],
+        access: Access::Roles(READERS),
+        ..get(
+            "/v1/people/{id}/events",
+            "Shows a person's history",
+            |v, r| Box::pin(people::history(v, r)),
+        )
+    },
+    Route {
+        access: Access::Roles(Role::ALL),
+        ..get("/v1/catalogue", "Lists the code lists", |v, r| {
+            Box::pin(catalogue::lists(v, r))
+        })
+    },
+    Route {
+        accepts: Some(FHIR),
+        family: Family::Fhir,
+        answers_with: "application/fhir+json",
+        statuses: &[200, 400, 408, 413, 415, 422, 503],
+        ..post(
+            "/fhir/R4",
+            CLINICAL_SENDERS,
+            "Takes a transaction or batch Bundle",
+            |v, r| Box::pin(fhir::bundle(v, r)),
+        )
+    },
+    Route {
+        family: Family::Fhir,
+        answers_with: "application/fhir+json",
+        ..get(
+            "/fhir/R4/metadata",
+            "Says what of FHIR is supported",
+            |v, r| Box::pin(fhir::metadata(v, r)),
+        )
+    },
+    Route {
+        family: Family::Fhir,
+        answers_with: "application/fhir+json",
+        parameters: &[PURPOSE],
+        statuses: &[200, 400, 404, 410, 503],
+        access: Access::Roles(READERS),
+        ..get("/fhir/R4/{type}/{id}", "Shows one resource", |v, r| {
+            Box::pin(fhir::resource(v, r))
+        })
+    },
+    get("/livez", "Says whether the process runs", |v, r| {
+        Box::pin(health::live(v, r))
+    }),
+    Route {
+        statuses: &[200, 503],
+        ..get(
+            "/readyz",
+            "Says whether events are taken and reads are current",
+            |v, r| Box::pin(health::ready(v, r)),
+        )
+    },
+    Route {
+        access: Access::Loopback,
+        answers_with: "text/plain",
+        statuses: &[200, 404],
+        ..get("/metrics", "Counters for Prometheus", |v, r| {
+            Box::pin(health::metrics(v, r))
+        })
+    },
+    Route {
+        answers_with: "text/plain",
+        statuses: &[200, 503],
+        ..get("/checkpoint", "The signed checkpoint of the log", |v, r| {
+            Box::pin(health::checkpoint(v, r))
+        })
+    },
+    get("/openapi.json", "This description", |v, r| {
+        Box::pin(pages::openapi(v, r))
+    }),
+    html("/docs", "This description for people", |v, r| {
+        Box::pin(pages::docs(v, r))
+    }),
+    html(
+        "/",
+        "The page that finds a person and shows the book",
+        |v, r| Box::pin(pages::index(v, r)),
+    ),
+    asset("/assets/page.css", "text/css", |v, r| {
+        Box::pin(pages::page_css(v, r))
+    }),
+    asset("/assets/page.js", "text/javascript", |v, r| {
+        Box::pin(pages::page_js(v, r))
+    }),
+    asset("/assets/docs.js", "text/javascript", |v, r| {
+        Box::pin(pages::docs_js(v, r))
+    }),
+];
+
+const fn get(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        method: Method::Get,
+        path,
+        access: Access::Anonymous,
+        accepts: None,
+        family: Family::Plain,
+        summary,
+        parameters: &[],
+        answers_with: "application/json",
+        statuses: &[200],
+        handler,
+    }
+}
+
+const fn html(path: &'static str, summary: &'static str, handler: Handler) -> Route {
+    Route {
+        answers_with: "text/html",
+        ..get(path, summary, handler)
+    }
+}
+
+const fn asset(path: &'static str, media_type: &'static str, handler: Handler) -> Route {
+    Route {
+        answers_with: media_type,
+        ..get(path, "Part of a page", handler)
+    }
+}
+
+const fn post(
+    path: &'static str,
+    roles: &'static [Role],
+    summary: &'static str,
+    handler: Handler,
+) -> Route {
+    Route {
+        method: Method::Post,
+        access: Access::Roles(roles),
+        ..get(path, summary, handler)
+    }
+}
+
+/// Builds the router of the table.
+pub(crate) fn router(shared: &Arc<Shared>) -> Router {
+    let mut router = Router::new();
+    for (index, route) in ROUTES.iter().enumerate() {
+        let shared = Arc::clone(shared);
+        let handler = move |parameters: Result<RawPathParams, _>, request: Request| {
+            serve(Arc::clone(&shared), index, route, parameters.ok(), request)
+        };
+        router = router.route(route.path, on(route.method.filter(), handler));
+    }
+    router
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+}
+
+async fn no_such_route() -> Response {
+    let detail = "there is no such address; /openapi.json lists them";
+    Problem::new(Kind::NotFound, detail).respond(Family::Plain, "none")
+}
+
+async fn no_such_method() -> Response {
+    let detail = "this address has other methods; /openapi.json lists them";
+    Problem::new(Kind::Method, detail).respond(Family::Plain, "none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The contract's list of what needs no token.
+    const OPEN: &[&str] = &[
+        "/livez",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/checkpoint",
+        "/fhir/R4/metadata",
+        "/",
+        "/assets/page.css",
+        "/assets/page.js",
+        "/assets/docs.js",
+    ];
+
+    #[test]
+    fn no_route_is_open_by_accident() {
+        for route in ROUTES {
+            let open = matches!(route.access, Access::Anonymous);
+            assert_eq!(open, OPEN.contains(&route.path), "{}", route.path);
+            let loopback = matches!(route.access, Access::Loopback);
+            assert_eq!(loopback, route.path == "/metrics", "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn every_body_has_its_content_types() {
+        for route in ROUTES {
+            assert_eq!(
+                route.accepts.is_some(),
+                route.method == Method::Post,
+                "{}",
+                route.path
+            );
+        }
+    }
+
+    #[test]
+    fn routes_are_unique() {
+        for (index, route) in ROUTES.iter().enumerate() {
+            let same = |other: &&Route| (other.method, other.path) == (route.method, route.path);
+            assert!(
+                ROUTES.iter().take(index).find(same).is_none(),
+                "{}",
+                route.path
+            );
+        }
+    }
+}

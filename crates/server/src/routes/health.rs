@@ -1,0 +1,88 @@
+//! Health, metrics and the checkpoint: how the server stands, without a token and without anyone's data.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response};
+use serde_json::json;
+
+use crate::error::{Kind, Problem, status, status_code};
+use crate::guard::{Answer, Visit};
+
+pub(super) async fn live(_: Visit, _: Request) -> Answer {
+    Ok(json_answer(status::OK, json!({"live": true})))
+}
+
+/// Ready means: the writer takes events, and reads have reached the log's end found at start.
+pub(super) async fn ready(visit: Visit, _: Request) -> Answer {
+    let standing = visit.shared.app.standing();
+    let mut reasons = Vec::new();
+    if let Some(reason) = &standing.writer_stopped {
+        reasons.push(json!({"part": "writer", "because": reason}));
+    }
+    if standing.reached < standing.ready_at {
+        let because = format!(
+            "at position {} of {} found at start",
+            standing.reached, standing.ready_at
+        );
+        reasons.push(json!({"part": "projections", "because": because}));
+    }
+    let status = if reasons.is_empty() {
+        status::OK
+    } else {
+        status::UNAVAILABLE
+    };
+    let body = json!({
+        "ready": reasons.is_empty(),
+        "reasons": reasons,
+        "position": standing.durable,
+        "projected": standing.reached,
+    });
+    Ok(json_answer(status, body))
+}
+
+pub(super) async fn metrics(visit: Visit, _: Request) -> Answer {
+    let standing = visit.shared.app.standing();
+    let gauges = [
+        ("sokhoe_position", "gauge", standing.durable),
+        ("sokhoe_projected_position", "gauge", standing.reached),
+        (
+            "sokhoe_writer_running",
+            "gauge",
+            u64::from(standing.writer_stopped.is_none()),
+        ),
+    ];
+    let text = visit.shared.metrics.text(&gauges);
+    Ok(text_answer(
+        "text/plain; version=0.0.4; charset=utf-8",
+        text,
+    ))
+}
+
+/// The signed note as C2SP tlog-tiles has it.
+pub(super) async fn checkpoint(visit: Visit, _: Request) -> Answer {
+    match visit.shared.app.checkpoint() {
+        Some(note) => Ok(text_answer("text/plain; charset=utf-8", note)),
+        None => Err(Problem::new(
+            Kind::NotReached,
+            "there is no checkpoint yet; ask again",
+        )),
+    }
+}
+
+fn text_answer(media_type: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+fn json_answer(status: u16, body: serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status_code(status);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
