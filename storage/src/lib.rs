@@ -1,1 +1,59 @@
-//! Empty so far.
+//! The append log: segments, commit groups, streams, positions, recovery.
+//!
+//! Owns every byte under a data folder's `log/`, `meta`, `checkpoint` and `cache/heads`, as `FORMAT.md` describes
+//! them. Refuses to read a payload. What a reader sees is durable; damage stops writing and is named, never repaired.
+#![deny(clippy::indexing_slicing)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::cast_possible_truncation
+    )
+)]
+
+mod cache;
+mod clock;
+mod disk;
+mod error;
+mod format;
+mod group;
+mod heads;
+mod index;
+mod log;
+mod metrics;
+mod position;
+mod prepare;
+mod reader;
+mod recovery;
+mod segments;
+mod shared;
+mod sink;
+mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod writer;
+
+pub use self::clock::Clock;
+pub use self::disk::{Access, Disk, DiskFile, DiskLock, OsDisk, read_file, write_file_atomic};
+pub use self::error::{AppendError, Damage, DamageKind, OpenError, ReadError, WriteFailure};
+pub use self::format::meta::{Meta, ORIGIN_BYTES_MAX};
+pub use self::format::{FORMAT_VERSION, SUITE};
+pub use self::group::{BeforeSync, Draft, Group, Outcome, Stamped};
+pub use self::heads::Head;
+pub use self::log::{Log, LogOptions, NewLog, Opened, OpenedReadOnly, keeper_stream};
+pub use self::metrics::{Metrics, SYNC_BUCKETS_US};
+pub use self::position::{Address, Position};
+pub use self::reader::{Frame, FrameRef, Reader, Scan};
+pub use self::recovery::{Recovery, TornTail};
+pub use self::shared::{Durable, LogStatus};
+pub use self::writer::{Stage, SubmitError, Submitter, Writer};
+
+/// The most events one request may append.
+pub const REQUEST_EVENTS_MAX: usize = 10_000;
+/// The most bytes of frames one request may append.
+pub const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// The most bytes of one frame; larger content is a blob.
+pub const FRAME_BYTES_MAX: usize = 1 << 20;

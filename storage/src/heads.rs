@@ -1,0 +1,292 @@
+//! The table of stream heads: the last durable event of every stream.
+//!
+//! Streams get dense numbers by first appearance. Ids lie in small shards and heads in fixed chunks, so that
+//! growing never holds a lock for longer than one small piece takes. About 85 bytes a stream.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sokhoe_chain::{EventHash, StreamId};
+
+use crate::position::Address;
+use crate::sync::{read, write};
+
+const SHARDS: usize = 256;
+const CHUNK: usize = 4096;
+/// Heads stored under one hold of the lock.
+const HEADS_PER_LOCK: usize = 256;
+
+/// The last event of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The stream's number, dense by first appearance in the log, from 0.
+    pub number: u32,
+    /// The stream's version: the count of its events.
+    pub version: u64,
+    /// Hash of its last event.
+    pub hash: EventHash,
+    /// Where its last frame lies.
+    pub address: Address,
+}
+
+/// A head that a group moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    pub(crate) stream: StreamId,
+    pub(crate) version: u64,
+    pub(crate) hash: EventHash,
+    pub(crate) address: Address,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    hash: EventHash,
+    version: u64,
+    address: u64,
+}
+
+type Shard = HashMap<StreamId, u32, StreamHash>;
+
+/// Committed heads; read by anyone, changed by whoever makes a group durable.
+pub(crate) struct Heads {
+    shards: Vec<RwLock<Shard>>,
+    chunks: RwLock<Vec<Vec<Stored>>>,
+    count: AtomicU32,
+    hash: StreamHash,
+}
+
+impl std::fmt::Debug for Heads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Heads")
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Heads {
+    pub(crate) fn new() -> Self {
+        let hash = StreamHash::random();
+        let shards = (0..SHARDS)
+            .map(|_| RwLock::new(Shard::with_hasher(hash)))
+            .collect();
+        Self {
+            shards,
+            chunks: RwLock::default(),
+            count: AtomicU32::new(0),
+            hash,
+        }
+    }
+
+    /// Returns the number of streams.
+    pub(crate) fn count(&self) -> u32 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    fn shard(&self, stream: &StreamId) -> Option<&RwLock<Shard>> {
+        let [low, ..] = self.hash.of(stream).to_le_bytes();
+        self.shards.get(usize::from(low))
+    }
+
+    pub(crate) fn get(&self, stream: &StreamId) -> Option<Head> {
+        let number = *read(self.shard(stream)?).get(stream)?;
+        let stored = self.stored(number)?;
+        let address = Address::from_raw(stored.address)?;
+        Some(Head {
+            number,
+            version: stored.version,
+            hash: stored.hash,
+            address,
+        })
+    }
+
+    fn stored(&self, number: u32) -> Option<Stored> {
+        let at = usize::try_from(number).ok()?;
+        read(&self.chunks).get(at / CHUNK)?.get(at % CHUNK).copied()
+    }
+
+    /// Moves heads, in log order; a head never goes back.
+    pub(crate) fn apply(&self, moved: &[Moved]) {
+        let mut numbers = Vec::with_capacity(HEADS_PER_LOCK.min(moved.len()));
+        for part in moved.chunks(HEADS_PER_LOCK) {
+            numbers.clear();
+            numbers.extend(part.iter().map(|head| self.number_of(&head.stream)));
+            let mut chunks = write(&self.chunks);
+            for (head, number) in part.iter().zip(&numbers) {
+                store(&mut chunks, *number, head);
+            }
+        }
+    }
+
+    /// Returns the stream's number, giving it the next one when it is new. Only one thread applies at a time.
+    fn number_of(&self, stream: &StreamId) -> u32 {
+        let Some(shard) = self.shard(stream) else {
+            return 0;
+        };
+        if let Some(number) = read(shard).get(stream) {
+            return *number;
+        }
+        let number = self.count.fetch_add(1, Ordering::AcqRel);
+        write(shard).insert(*stream, number);
+        number
+    }
+
+    /// Copies all streams with a number below `count`, in order of their numbers, in short holds of the locks.
+    pub(crate) fn copy(&self, count: u32) -> Vec<Moved> {
+        let len = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut streams = vec![StreamId::ZERO; len];
+        for shard in &self.shards {
+            for (stream, number) in read(shard).iter() {
+                let at = usize::try_from(*number).unwrap_or(usize::MAX);
+                if let Some(slot) = streams.get_mut(at) {
+                    *slot = *stream;
+                }
+            }
+        }
+        let mut copied = Vec::with_capacity(len);
+        for (at, part) in streams.chunks(CHUNK).enumerate() {
+            let chunks = read(&self.chunks);
+            let heads = chunks.get(at).map(Vec::as_slice).unwrap_or_default();
+            copied.extend(part.iter().zip(heads).filter_map(|(stream, head)| {
+                let address = Address::from_raw(head.address)?;
+                Some(Moved {
+                    stream: *stream,
+                    version: head.version,
+                    hash: head.hash,
+                    address,
+                })
+            }));
+        }
+        copied
+    }
+}
+
+fn store(chunks: &mut Vec<Vec<Stored>>, number: u32, head: &Moved) {
+    let at = usize::try_from(number).unwrap_or(usize::MAX);
+    while chunks.len() <= at / CHUNK {
+        chunks.push(Vec::with_capacity(CHUNK));
+    }
+    let Some(chunk) = chunks.get_mut(at / CHUNK) else {
+        return;
+    };
+    let stored = Stored {
+        hash: head.hash,
+        version: head.version,
+        address: head.address.raw(),
+    };
+    match chunk.get_mut(at % CHUNK) {
+        Some(old) if old.version < stored.version => *old = stored,
+        Some(_) => {}
+        None => chunk.push(stored),
+    }
+}
+
+/// Hashes stream ids under a key that is random per process, so that chosen ids do not pile up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamHash {
+    keys: [u64; 2],
+}
+
+impl StreamHash {
+    pub(crate) fn random() -> Self {
+        let state = RandomState::new();
+        Self {
+            keys: [state.hash_one(1_u8), state.hash_one(2_u8) | 1],
+        }
+    }
+
+    fn of(&self, stream: &StreamId) -> u64 {
+        self.hash_one(stream)
+    }
+}
+
+impl BuildHasher for StreamHash {
+    type Hasher = StreamHasher;
+
+    fn build_hasher(&self) -> StreamHasher {
+        StreamHasher { state: self.keys }
+    }
+}
+
+/// Folds the product of the two keyed halves.
+#[derive(Debug)]
+pub(crate) struct StreamHasher {
+    state: [u64; 2],
+}
+
+impl Hasher for StreamHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let mut tail = [0; 8];
+        for (to, from) in tail.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        for word in words.iter().chain((!rest.is_empty()).then_some(&tail)) {
+            let [first, second] = self.state;
+            let mixed = u128::from(first ^ u64::from_le_bytes(*word)) * u128::from(second | 1);
+            let [low, high] = halves(mixed);
+            self.state = [low ^ high, second.rotate_left(23) ^ low];
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        let [first, second] = self.state;
+        let [low, high] = halves(u128::from(first ^ second) * 0x9E37_79B9_7F4A_7C15);
+        low ^ high
+    }
+}
+
+fn halves(value: u128) -> [u64; 2] {
+    let bytes = value.to_le_bytes();
+    let (words, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|at| words.get(at).map_or(0, |word| u64::from_le_bytes(*word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(seed: u64, version: u64) -> Moved {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&seed.to_le_bytes());
+        Moved {
+            stream: StreamId(id),
+            version,
+            hash: EventHash([u8::try_from(version % 251).unwrap(); 32]),
+            address: Address::new(1, u32::try_from(seed * 8 + 8).unwrap()),
+        }
+    }
+
+    #[test]
+    fn streams_are_numbered_by_first_appearance() {
+        let heads = Heads::new();
+        let all: Vec<Moved> = (0..10_000).map(|seed| moved(seed, 1)).collect();
+        heads.apply(&all);
+        heads.apply(&[moved(7, 2)]);
+        for (number, one) in all.iter().enumerate() {
+            let head = heads.get(&one.stream).unwrap();
+            assert_eq!(usize::try_from(head.number).unwrap(), number);
+            assert_eq!(head.version, if number == 7 { 2 } else { 1 });
+        }
+        assert_eq!(heads.count(), 10_000);
+        assert_eq!(heads.get(&moved(10_000, 1).stream), None);
+    }
+
+    #[test]
+    fn a_head_never_goes_back() {
+        let heads = Heads::new();
+        heads.apply(&[moved(1, 5), moved(1, 4)]);
+        assert_eq!(heads.get(&moved(1, 0).stream).unwrap().version, 5);
+    }
+
+    #[test]
+    fn the_copy_is_in_order_of_numbers() {
+        let heads = Heads::new();
+        let all: Vec<Moved> = (0..9_000).rev().map(|seed| moved(seed, 1)).collect();
+        heads.apply(&all);
+        let copied = heads.copy(8_999);
+        assert_eq!(copied.len(), 8_999);
+        assert!(copied.iter().zip(&all).all(|(a, b)| a.stream == b.stream));
+    }
+}

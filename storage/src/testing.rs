@@ -1,0 +1,1 @@
+//! A disk in memory for tests: faults on demand, and crashes that lose what was not synced.
