@@ -1,0 +1,254 @@
+//! The resources of one document and how they point at one another: which entries there are, in which order they
+//! are translated, and what a reference resolves to inside the document.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use sokhoe_record::json::Node;
+
+use super::identity::{Context, facility_code, practitioner_id};
+use super::reference::Target;
+
+/// One resource of a document.
+#[derive(Debug)]
+pub(crate) struct Entry<'n> {
+    /// The resource.
+    pub(crate) node: &'n Node<'n>,
+    /// Its type.
+    pub(crate) kind: &'n str,
+    /// Its id: its own, or the end of its full address, or a digest of its content.
+    pub(crate) id: Cow<'n, str>,
+    /// Its place in the bundle, from 0; `None` where the document is the resource.
+    pub(crate) index: Option<usize>,
+}
+
+/// The resources of a document, with what is needed to follow references between them.
+#[derive(Debug, Default)]
+pub(crate) struct Document<'n> {
+    /// The resources in the order of the document.
+    pub(crate) entries: Vec<Entry<'n>>,
+    by_url: HashMap<&'n str, usize>,
+    by_id: HashMap<(&'n str, &'n str), usize>,
+    /// When the document says it was put together.
+    pub(crate) stamp: Option<&'n str>,
+}
+
+/// An entry that holds no resource to translate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotAResource {
+    pub(crate) index: Option<usize>,
+    pub(crate) pointer: String,
+    pub(crate) code: &'static str,
+    pub(crate) detail: &'static str,
+}
+
+impl<'n> Document<'n> {
+    /// Reads a Bundle's entries, or a lone resource as a document of one.
+    pub(crate) fn read(node: &'n Node<'n>) -> (Self, Vec<NotAResource>) {
+        let mut document = Self {
+            stamp: node.text("timestamp"),
+            ..Self::default()
+        };
+        let mut broken = Vec::new();
+        if node.text("resourceType") != Some("Bundle") {
+            if let Err(fault) = document.add(node, None, None) {
+                broken.push(fault);
+            }
+            return (document, broken);
+        }
+        let entries = node.items("entry");
+        document.entries.reserve(entries.len());
+        document.by_url.reserve(entries.len());
+        document.by_id.reserve(entries.len());
+        for (index, entry) in entries.iter().enumerate() {
+            let added = match entry.get("resource") {
+                Some(resource) => document.add(resource, entry.text("fullUrl"), Some(index)),
+                None => Err(NotAResource {
+                    index: Some(index),
+                    pointer: format!("/entry/{index}"),
+                    code: "not_supported",
+                    detail: "the entry holds no resource; requests to read or delete are not followed",
+                }),
+            };
+            broken.extend(added.err());
+        }
+        (document, broken)
+    }
+
+    fn add(
+        &mut self,
+        node: &'n Node<'n>,
+        url: Option<&'n str>,
+        index: Option<usize>,
+    ) -> Result<(), NotAResource> {
+        let Some(kind) = node.text("resourceType").filter(|kind| is_type_name(kind)) else {
+            let at = index
+                .map(|index| format!("/entry/{index}/resource"))
+                .unwrap_or_default();
+            return Err(NotAResource {
+                index,
+                pointer: format!("{at}/resourceType"),
+                code: "missing",
+                detail: "expected the name of a FHIR resource type",
+            });
+        };
+        let id = match (node.text("id").filter(|id| !id.is_empty()), url) {
+            (Some(id), _) => Cow::Borrowed(id),
+            (None, Some(url)) => Cow::Borrowed(end_of(url)),
+            (None, None) => Cow::Owned(content_id(node)),
+        };
+        let at = self.entries.len();
+        if let Some(url) = url {
+            self.by_url.insert(url, at);
+        }
+        if let Some(id) = node.text("id") {
+            self.by_id.insert((kind, id), at);
+        } else if let Some(Target::Literal { id, .. }) = url.map(Target::read) {
+            self.by_id.insert((kind, id), at);
+        }
+        self.entries.push(Entry {
+            node,
+            kind,
+            id,
+            index,
+        });
+        Ok(())
+    }
+
+    /// Positions of the entries in the order of translation: places and professionals, people, the rest.
+    pub(crate) fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        order.sort_by_key(|&at| match self.entries.get(at).map(|entry| entry.kind) {
+            Some("Organization" | "Location" | "Practitioner") => 0,
+            Some("Patient") => 1,
+            _ => 2,
+        });
+        order
+    }
+
+    /// Finds the entry that a reference points at.
+    pub(crate) fn find(&self, target: Target<'_>) -> Option<&Entry<'n>> {
+        let at = match target {
+            Target::Urn(urn) => self.by_url.get(urn),
+            Target::Literal { kind, id } => self.by_id.get(&(kind, id)),
+            _ => None,
+        };
+        self.entries.get(*at?)
+    }
+
+    /// Follows a Reference to a facility: the code that the facility itself is registered under.
+    pub(crate) fn facility(&self, ctx: &Context<'_>, reference: &Node<'_>) -> Option<String> {
+        let (kind, system, value) = match reference.text("reference").map(Target::read) {
+            Some(Target::Conditional {
+                kind,
+                system,
+                value,
+            }) => (kind, Cow::Borrowed(system), value),
+            Some(target) => {
+                if let Some(entry) = self.find(target) {
+                    return matches!(entry.kind, "Organization" | "Location")
+                        .then(|| facility_of(ctx, entry.kind, entry.node, &entry.id));
+                }
+                match target {
+                    Target::Literal { kind, id } => (kind, Cow::Owned(own_system(ctx, kind)), id),
+                    Target::Urn(urn) => ("Organization", Cow::Borrowed(""), end_of(urn)),
+                    _ => return None,
+                }
+            }
+            None => {
+                let identifier = reference.get("identifier")?;
+                let kind = reference.text("type").unwrap_or("Organization");
+                let system = Cow::Borrowed(identifier.text("system").unwrap_or_default());
+                (kind, system, identifier.text("value")?)
+            }
+        };
+        matches!(kind, "Organization" | "Location").then(|| facility_code(kind, &system, value))
+    }
+
+    /// Follows a Reference to a professional: the id that the professional is registered under.
+    pub(crate) fn practitioner(&self, ctx: &Context<'_>, reference: &Node<'_>) -> Option<String> {
+        let target = match reference.text("reference").map(Target::read) {
+            Some(target) => target,
+            None => {
+                let identifier = reference.get("identifier")?;
+                Target::Conditional {
+                    kind: reference.text("type").unwrap_or("Practitioner"),
+                    system: identifier.text("system").unwrap_or_default(),
+                    value: identifier.text("value")?,
+                }
+            }
+        };
+        if let Some(entry) = self.find(target) {
+            return match entry.kind {
+                "Practitioner" => Some(practitioner_of(ctx, entry.node, &entry.id)),
+                "PractitionerRole" => self.practitioner(ctx, entry.node.get("practitioner")?),
+                _ => None,
+            };
+        }
+        match target {
+            Target::Conditional {
+                kind: "Practitioner",
+                system,
+                value,
+            } => Some(practitioner_id(system, value)),
+            Target::Literal {
+                kind: kind @ ("Practitioner" | "PractitionerRole"),
+                id,
+            } => Some(practitioner_id(&own_system(ctx, kind), id)),
+            _ => None,
+        }
+    }
+}
+
+/// The code that an Organization or Location is registered under.
+pub(crate) fn facility_of(ctx: &Context<'_>, kind: &str, node: &Node<'_>, id: &str) -> String {
+    match first_identifier(node) {
+        Some((system, value)) => facility_code(kind, system, value),
+        None => facility_code(kind, &own_system(ctx, kind), id),
+    }
+}
+
+/// The id that a Practitioner is registered under.
+pub(crate) fn practitioner_of(ctx: &Context<'_>, node: &Node<'_>, id: &str) -> String {
+    match first_identifier(node) {
+        Some((system, value)) => practitioner_id(system, value),
+        None => practitioner_id(&own_system(ctx, "Practitioner"), id),
+    }
+}
+
+fn first_identifier<'a>(node: &'a Node<'_>) -> Option<(&'a str, &'a str)> {
+    node.items("identifier")
+        .iter()
+        .find_map(|identifier| Some((identifier.text("system")?, identifier.text("value")?)))
+}
+
+/// The system of ids that only this source knows.
+fn own_system(ctx: &Context<'_>, kind: &str) -> String {
+    format!("{}/{kind}", ctx.source())
+}
+
+/// The end of a full address: the id in it.
+pub(crate) fn end_of(url: &str) -> &str {
+    match Target::read(url) {
+        Target::Literal { id, .. } => id,
+        _ => url
+            .trim_start_matches("urn:uuid:")
+            .trim_start_matches("urn:oid:"),
+    }
+}
+
+fn content_id(node: &Node<'_>) -> String {
+    format!(
+        "content-{}",
+        blake3::Hash::from(super::content_digest(node))
+            .to_hex()
+            .split_at(32)
+            .0
+    )
+}
+
+fn is_type_name(kind: &str) -> bool {
+    kind.len() <= 64
+        && kind.starts_with(|c: char| c.is_ascii_uppercase())
+        && kind.bytes().all(|byte| byte.is_ascii_alphabetic())
+}

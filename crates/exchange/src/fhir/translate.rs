@@ -1,0 +1,299 @@
+//! From a document to items, one for every resource: the mapping by type, the envelope around what it gives, and
+//! what happens to resources that have no kind or do not fit theirs.
+
+use sokhoe_record::json::Node;
+use sokhoe_record::{
+    CodeSystem, Data, Event, Incoming, Invalid, Occurred, PersonRef, ResourceKept, Source, validate,
+};
+
+use super::bundle::{Document, Entry, NotAResource};
+use super::coding::shortened;
+use super::draft::{Draft, Drafts, Unfit};
+use super::identity::Context;
+use super::reading::{Reading, Subject};
+use super::{
+    allergy, condition, document, encounter, immunization, medication, observation, patient,
+    places, procedure,
+};
+
+/// The format named in `resource_kept`.
+pub const FORMAT: &str = "fhir-r4";
+
+/// Where a resource stood in its document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The resource type; empty where there was none.
+    pub resource_type: String,
+    /// The id in the source: the resource's own, or what stands for it.
+    pub id: String,
+    /// The entry of the bundle, from 0; `None` for a lone resource.
+    pub index: Option<usize>,
+}
+
+/// What a resource became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where it stood.
+    pub place: Place,
+    /// Digest of the resource's canonical content: equal content loaded again is a duplicate, other content under
+    /// the same id a change.
+    pub content: [u8; 32],
+    /// What it became.
+    pub outcome: Outcome,
+}
+
+/// What one resource became.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Events of kinds of its own, at least one. Those without a person belong to system streams.
+    Events(Vec<Incoming>),
+    /// A `resource_kept` event that holds it whole.
+    Kept {
+        /// The event.
+        event: Box<Incoming>,
+        /// Why it has no kind of its own; `None` where its type has none here at all.
+        because: Option<&'static str>,
+    },
+    /// Nothing.
+    Refused(Refused),
+}
+
+/// Why a resource became nothing. Free of the resource's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// JSON pointer into the document.
+    pub pointer: String,
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// What was expected.
+    pub detail: String,
+}
+
+/// Translates every resource of a document. Places and professionals come first, then people, then the rest in
+/// the order of the document, so that whoever is named has been registered.
+pub fn translate(document: &Node<'_>, ctx: &Context<'_>) -> Vec<Item> {
+    let (document, broken) = Document::read(document);
+    let local = CodeSystem::Local(format!("local/{}", ctx.default_facility()));
+    let mut items: Vec<Item> = Vec::with_capacity(document.entries.len() + broken.len());
+    for at in document.order() {
+        if let Some(entry) = document.entries.get(at) {
+            items.push(translate_entry(&Reading {
+                ctx,
+                document: &document,
+                entry,
+                local: &local,
+            }));
+        }
+    }
+    items.extend(broken.into_iter().map(not_a_resource));
+    items
+}
+
+fn not_a_resource(broken: NotAResource) -> Item {
+    let NotAResource {
+        index,
+        pointer,
+        code,
+        detail,
+    } = broken;
+    Item {
+        place: Place {
+            resource_type: String::new(),
+            id: String::new(),
+            index,
+        },
+        content: [0; 32],
+        outcome: Outcome::Refused(Refused {
+            pointer,
+            code,
+            detail: detail.to_owned(),
+        }),
+    }
+}
+
+fn translate_entry(reading: &Reading<'_, '_>) -> Item {
+    let Entry {
+        node,
+        kind,
+        id,
+        index,
+    } = reading.entry;
+    Item {
+        place: Place {
+            resource_type: (*kind).to_owned(),
+            id: id.to_string(),
+            index: *index,
+        },
+        content: super::content_digest(node),
+        outcome: outcome(reading),
+    }
+}
+
+fn outcome(reading: &Reading<'_, '_>) -> Outcome {
+    let subject = match reading.entry.kind {
+        "Patient" => Subject::Person(reading.own_patient(&reading.entry.id)),
+        "Organization" | "Location" | "Practitioner" | "PractitionerRole" => Subject::Nobody,
+        _ => reading.subject(),
+    };
+    let person = match subject {
+        Subject::Person(person) => Some(person),
+        Subject::Nobody => None,
+        Subject::Unknown(key) => {
+            return refused(
+                reading,
+                key,
+                "unresolved_person",
+                "expected a reference to a Patient that can be followed",
+            );
+        }
+    };
+    let Some(drafts) = map(reading) else {
+        return keep(reading, person, None);
+    };
+    let fitting = drafts.and_then(|drafts| {
+        let registers = matches!(
+            reading.entry.kind,
+            "Organization" | "Location" | "Practitioner"
+        );
+        if person.is_none() && !registers {
+            return Err(Unfit("it is about no person"));
+        }
+        drafts
+            .into_iter()
+            .map(|draft| fit(reading, person.clone(), draft))
+            .collect()
+    });
+    match fitting {
+        Ok(events) => Outcome::Events(events),
+        Err(unfit) if reading.entry.kind == "Patient" => {
+            let member = if unfit == patient::NO_BIRTH_DATE {
+                "birthDate"
+            } else {
+                ""
+            };
+            let detail = format!("the person cannot be registered: {}", unfit.0);
+            refused(reading, member, "invalid", &detail)
+        }
+        Err(Unfit(because)) => keep(reading, person, Some(because)),
+    }
+}
+
+/// Maps a resource by its type; `None` for types that have no kind here.
+fn map(reading: &Reading<'_, '_>) -> Option<Drafts> {
+    Some(match reading.entry.kind {
+        "Patient" => patient::map(reading),
+        "Encounter" => encounter::map(reading),
+        "Condition" => condition::map(reading),
+        "Observation" => observation::map(reading),
+        "Procedure" => procedure::map(reading),
+        "MedicationRequest"
+        | "MedicationStatement"
+        | "MedicationAdministration"
+        | "MedicationDispense" => medication::map(reading),
+        "Immunization" => immunization::map(reading),
+        "AllergyIntolerance" => allergy::map(reading),
+        "DiagnosticReport" | "CarePlan" => document::map_report(reading),
+        "DocumentReference" => document::map_reference(reading),
+        "Organization" | "Location" => places::map_facility(reading),
+        "Practitioner" => places::map_practitioner(reading),
+        _ => return None,
+    })
+}
+
+/// Puts the envelope around a draft and checks the whole by the rules for every event.
+fn fit(
+    reading: &Reading<'_, '_>,
+    person: Option<PersonRef>,
+    draft: Draft,
+) -> Result<Incoming, Unfit> {
+    let incoming = envelope(reading, person, draft);
+    match validate(&incoming) {
+        Ok(()) => Ok(incoming),
+        Err(_) => Err(Unfit("it breaks a rule of the kind that it would have")),
+    }
+}
+
+fn envelope(reading: &Reading<'_, '_>, person: Option<PersonRef>, draft: Draft) -> Incoming {
+    let occurred = draft.occurred.or_else(|| reading.stamp());
+    let record = format!("{}/{}", reading.entry.kind, reading.entry.id);
+    Incoming {
+        event: Event {
+            event_id: reading.event_id(draft.part),
+            person,
+            occurred_at: occurred.unwrap_or(Occurred::At(reading.ctx.received())),
+            facility: Some(reading.facility()),
+            author: reading.author(),
+            source: Some(Source {
+                system: reading.ctx.source().to_owned(),
+                record: Some(shortened(record, 200)),
+            }),
+            data: draft.data,
+        },
+        expected_version: None,
+    }
+}
+
+fn keep(
+    reading: &Reading<'_, '_>,
+    person: Option<PersonRef>,
+    because: Option<&'static str>,
+) -> Outcome {
+    let occurred = reading
+        .occurred(&[
+            "date",
+            "created",
+            "recorded",
+            "authoredOn",
+            "started",
+            "effectiveDateTime",
+            "issued",
+            "occurrenceDateTime",
+            "period",
+            "effectivePeriod",
+            "billablePeriod",
+            "recordedDate",
+        ])
+        .or_else(|| reading.encounter_start());
+    let data = Data::from(ResourceKept {
+        format: FORMAT.to_owned(),
+        resource_type: reading.entry.kind.to_owned(),
+        content: Some(reading.node().raw().to_owned()),
+        ..ResourceKept::default()
+    });
+    let event = envelope(reading, person, Draft::new(occurred, data));
+    match validate(&event) {
+        Ok(()) => Outcome::Kept {
+            event: Box::new(event),
+            because,
+        },
+        Err(invalid) => {
+            let long = match &invalid {
+                Invalid::Content { errors } => errors.iter().any(|error| error.code == "too_long"),
+                _ => false,
+            };
+            let code = if long { "too_large" } else { "invalid" };
+            refused(
+                reading,
+                "",
+                code,
+                "the resource cannot be kept whole in one event",
+            )
+        }
+    }
+}
+
+fn refused(reading: &Reading<'_, '_>, member: &str, code: &'static str, detail: &str) -> Outcome {
+    let mut pointer = match reading.entry.index {
+        Some(index) => format!("/entry/{index}/resource"),
+        None => String::new(),
+    };
+    if !member.is_empty() {
+        pointer.push('/');
+        pointer.push_str(member);
+    }
+    Outcome::Refused(Refused {
+        pointer,
+        code,
+        detail: detail.to_owned(),
+    })
+}
