@@ -37,7 +37,7 @@ pub use system::{
 };
 
 use crate::{
-    block::{Code, Label, PersonRef},
+    block::{Code, Label, PersonRef, Section},
     field::{Cx, Field, FieldError, Path},
     json::Node,
     kind::Kind,
@@ -253,5 +253,37 @@ impl Data {
             Some(data) if cx.clean() => Ok(data),
             _ => Err(cx.into_errors()),
         }
+    }
+}
+
+impl Data {
+    /// Returns the sections of the record that this speaks of, each once. Consents and corrections speak of none by
+    /// themselves: a correction belongs to the sections of what it corrects.
+    pub fn sections(&self) -> Vec<Section> {
+        let mut sections: Vec<Section> = self.kind().section().into_iter().collect();
+        let mut also = |section: Section, touched: bool| {
+            if touched && !sections.contains(&section) {
+                sections.push(section);
+            }
+        };
+        match self {
+            Self::EncounterRecorded(encounter) => {
+                also(Section::Problems, !encounter.diagnoses.is_empty());
+                also(Section::Observations, !encounter.observations.is_empty());
+                also(Section::Medications, !encounter.medications.is_empty());
+                also(Section::Procedures, !encounter.procedures.is_empty());
+                also(Section::Social, encounter.next_appointment.is_some());
+            }
+            Self::PregnancyRecorded(pregnancy) => {
+                also(
+                    Section::Observations,
+                    pregnancy.visits.iter().any(|v| !v.observations.is_empty()),
+                );
+            }
+            Self::BirthRecorded(_) => also(Section::Demographics, true),
+            Self::PersonRegistered(_) | Self::DemographicsChanged(_) => also(Section::Social, true),
+            _ => {}
+        }
+        sections
     }
 }

@@ -28,10 +28,31 @@ pub mod limits;
 mod rules;
 mod time;
 
-pub use block::*;
-pub use data::*;
+pub use block::{
+    Abo, Address, Answer, Author, BloodGroup, Change, Code, CodeOrText, CodeSystem, Comparator,
+    Component, Household, Identifier, IdentifierStatus, IdentifierSystem, Insurance, Label,
+    Measure, Name, PersonRef, Quantity, RawJson, ReferenceRange, Rh, Section, Source, Value, YesNo,
+};
+pub use data::{
+    Alcohol, AllergyKind, AllergyRecorded, AllergyStatus, AppointmentMade, AppointmentMissed,
+    BirthRecorded, Certainty, ClinicalStatus, ConditionRecorded, ConditionResolved, ConsentGranted,
+    ConsentWithdrawn, ContactAttempted, CorrectionAction, CorrectionMade, Data,
+    DemographicsChanged, Diagnosis, DiagnosisRole, DisputeRaised, DocumentAttached, Dose, Effect,
+    EncounterClass, EncounterRecorded, FacilityRegistered, FamilyCondition, FamilyHistoryReported,
+    FamilyLinked, FamilyRelation, GuardianAppointed, GuardianEnded, GuardianGround, Habit,
+    IdentifierLinked, Instrument, MedicationRecorded, MedicationStatus, ObservationRecorded,
+    PeopleMerged, PeopleUnmerged, PersonDied, PersonRegistered, PhysicalActivity,
+    PractitionerRegistered, PregnancyRecorded, PregnancyStatus, PregnancyVisit, ProcedureRecorded,
+    Programme, ProgrammeEnrolled, ProgrammeLeft, Purpose, Recipient, Replacement, RequestDecided,
+    RequestDecision, RequestMade, RequestRight, ResourceKept, RiskAssessed, RiskFactorsReported,
+    SecondaryUse, SecondaryUseScope, SelfReportSubmitted, Sex, VaccinationRecorded,
+    VaccinationStatus,
+};
 pub use decimal::{Decimal, NotADecimal};
-pub use event::{Event, Incoming};
+pub use event::{
+    Event, Incoming, Invalid, RecordFacts, check_against, check_data_against, event_schemas,
+    parse_event, read_event, validate,
+};
 pub use field::FieldError;
 pub use id::{EventId, NotAnId, PersonId};
 pub use kind::Kind;
