@@ -163,10 +163,10 @@ pub(crate) fn remove_old(dir: &Path, current: &Manifest) -> Result<(), VaultErro
         }
     }
     for name in file::names(dir)? {
-        let stale = name
-            .strip_prefix("journal.")
-            .is_some_and(|number| number.parse() != Ok(current.generation));
-        if stale || name.ends_with(".new") {
+        let journal = name.strip_prefix("journal.");
+        if name.ends_with(".new") {
+            file::destroy(&dir.join(name))?;
+        } else if journal.is_some_and(|number| number.parse() != Ok(current.generation)) {
             file::remove(&dir.join(name))?;
         }
     }

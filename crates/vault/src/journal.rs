@@ -115,9 +115,7 @@ fn replay(path: &Path, bytes: &[u8], chain: [u8; 32]) -> Result<Replayed, VaultE
 /// Says why a record that does not check is damage; `None` when a crash explains it.
 fn damage(bytes: &[u8], at: usize, open_batch: u64) -> Option<&'static str> {
     let rest = bytes.get(at..).unwrap_or_default();
-    let Some(record) = rest.first_chunk::<RECORD_BYTES>() else {
-        return None;
-    };
+    let record = rest.first_chunk::<RECORD_BYTES>()?;
     if one_flipped_bit_explains(record) {
         return Some("one flipped bit in a record");
     }
@@ -272,6 +270,12 @@ impl Journal {
             batch: replayed.batch,
         };
         Ok((journal, replayed))
+    }
+
+    /// Makes every later write fail, as a full or broken disk would.
+    #[cfg(test)]
+    pub(crate) fn break_disk(&mut self) {
+        self.file = File::open(&self.path).unwrap();
     }
 
     /// Returns the file's length.

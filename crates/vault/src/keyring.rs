@@ -58,6 +58,7 @@ impl Keyring {
             .filter(|(_, changed)| **changed)
         {
             keys.sort_unstable_by_key(|key| key.stream);
+            keys.shrink_to_fit();
             ordered &= keys.is_sorted_by(|one, next| one.stream < next.stream);
         }
         ordered

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sokhoe_chain::{EventHeader, LogId, StreamId};
 
@@ -252,6 +252,10 @@ impl Vault {
         if self.stopped() {
             return Err(VaultError::Stopped);
         }
+        // Most groups make no key: then readers of keys are not held up.
+        if self.read_keyring().pending.is_empty() {
+            return Ok(());
+        }
         let pending = std::mem::take(&mut self.write_keyring().pending);
         self.stop_on_error(journal.append(&pending))
     }
@@ -342,7 +346,11 @@ impl Vault {
         result
     }
 
-    fn write_keyring(&self) -> std::sync::RwLockWriteGuard<'_, Keyring> {
+    fn read_keyring(&self) -> RwLockReadGuard<'_, Keyring> {
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_keyring(&self) -> RwLockWriteGuard<'_, Keyring> {
         self.keyring.write().unwrap_or_else(PoisonError::into_inner)
     }
 
