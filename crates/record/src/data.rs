@@ -280,7 +280,6 @@ impl Data {
                     pregnancy.visits.iter().any(|v| !v.observations.is_empty()),
                 );
             }
-            Self::BirthRecorded(_) => also(Section::Demographics, true),
             Self::PersonRegistered(_) | Self::DemographicsChanged(_) => also(Section::Social, true),
             _ => {}
         }

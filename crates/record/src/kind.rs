@@ -90,7 +90,8 @@ impl Kind {
             | Self::IdentifierLinked
             | Self::PeopleMerged
             | Self::PeopleUnmerged
-            | Self::PersonDied => Section::Demographics,
+            | Self::PersonDied
+            | Self::BirthRecorded => Section::Demographics,
             Self::EncounterRecorded => Section::Encounters,
             Self::ObservationRecorded | Self::SelfReportSubmitted => Section::Observations,
             Self::ConditionRecorded | Self::ConditionResolved => Section::Problems,
@@ -98,7 +99,7 @@ impl Kind {
             Self::MedicationRecorded => Section::Medications,
             Self::ProcedureRecorded => Section::Procedures,
             Self::VaccinationRecorded => Section::Vaccinations,
-            Self::PregnancyRecorded | Self::BirthRecorded => Section::Pregnancies,
+            Self::PregnancyRecorded => Section::Pregnancies,
             Self::DocumentAttached | Self::ResourceKept => Section::Documents,
             Self::RiskFactorsReported | Self::RiskAssessed => Section::RiskFactors,
             Self::FamilyHistoryReported => Section::FamilyHistory,

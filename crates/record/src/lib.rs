@@ -21,6 +21,8 @@ mod data;
 mod decimal;
 mod event;
 mod field;
+pub mod fold;
+mod history;
 mod id;
 pub mod json;
 mod kind;
@@ -54,6 +56,8 @@ pub use event::{
     parse_event, read_event, validate,
 };
 pub use field::FieldError;
+pub use fold::{Entry, Provenance, Record, RecordedEvent, consents, fold};
+pub use history::{HistoryEntry, history};
 pub use id::{EventId, NotAnId, PersonId};
 pub use kind::Kind;
 pub use time::{Date, Instant, NotATime, Occurred, PartialDate, YEAR_MAX, YEAR_MIN};
