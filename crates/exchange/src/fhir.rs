@@ -7,6 +7,7 @@ mod bundle;
 mod capability;
 mod coding;
 mod condition;
+mod correction;
 mod document;
 mod draft;
 mod encounter;
@@ -26,6 +27,7 @@ mod translate;
 use sokhoe_record::json::{self, JsonError, Node, canonical};
 
 pub use capability::{RENDERED_TYPES, capability_statement};
+pub use correction::as_correction;
 pub use identity::{BadSource, Context, KeyedHash, SOURCE_CHARS_MAX};
 pub use outcome::{Issue, IssueType, operation_outcome};
 pub use translate::{FORMAT, Item, Outcome, Place, Refused, translate};

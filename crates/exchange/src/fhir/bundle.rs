@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use sokhoe_record::json::Node;
 
 use super::identity::{Context, facility_code, practitioner_id};
-use super::reference::Target;
+use super::reference::{Target, text_of};
 
 /// One resource of a document.
 #[derive(Debug)]
@@ -138,7 +138,8 @@ impl<'n> Document<'n> {
 
     /// Follows a Reference to a facility: the code that the facility itself is registered under.
     pub(crate) fn facility(&self, ctx: &Context<'_>, reference: &Node<'_>) -> Option<String> {
-        let (kind, system, value) = match reference.text("reference").map(Target::read) {
+        let text = text_of(reference);
+        let (kind, system, value) = match text.as_deref().map(Target::read) {
             Some(Target::Conditional {
                 kind,
                 system,
@@ -167,7 +168,8 @@ impl<'n> Document<'n> {
 
     /// Follows a Reference to a professional: the id that the professional is registered under.
     pub(crate) fn practitioner(&self, ctx: &Context<'_>, reference: &Node<'_>) -> Option<String> {
-        let target = match reference.text("reference").map(Target::read) {
+        let text = text_of(reference);
+        let target = match text.as_deref().map(Target::read) {
             Some(target) => target,
             None => {
                 let identifier = reference.get("identifier")?;

@@ -116,9 +116,19 @@ impl<'a> Context<'a> {
         as_uuid((self.hash)(&parts))
     }
 
-    /// Derives the id of the correction that a changed resource becomes: the same change gives the same id.
-    pub(crate) fn revision_id(&self, original: &[u8; 16], content: &[u8; 32]) -> [u8; 16] {
-        as_uuid((self.hash)(&[b"fhir-revision", original, content]))
+    /// Derives the id of `part` of what a changed resource becomes: the same change gives the same id.
+    pub(crate) fn revision_id(
+        &self,
+        original: &[u8; 16],
+        content: &[u8; 32],
+        part: &str,
+    ) -> [u8; 16] {
+        as_uuid((self.hash)(&[
+            b"fhir-revision",
+            original,
+            content,
+            part.as_bytes(),
+        ]))
     }
 
     /// Returns the value under [`Context::patient_system`] of the Patient with `id`.

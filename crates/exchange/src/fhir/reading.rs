@@ -13,7 +13,7 @@ use sokhoe_record::{
 use super::bundle::{Document, Entry, end_of};
 use super::coding::{self, said, shortened};
 use super::identity::Context;
-use super::reference::Target;
+use super::reference::{Target, text_of};
 
 /// A resource being translated.
 #[derive(Debug)]
@@ -183,7 +183,29 @@ impl<'n> Reading<'_, 'n> {
                 return Subject::Unknown(key);
             }
         }
-        Subject::Nobody
+        let mut found = Vec::new();
+        self.people_named(self.node(), &mut found);
+        match found.pop() {
+            Some(person) if found.is_empty() => Subject::Person(person),
+            _ => Subject::Nobody,
+        }
+    }
+
+    /// Collects the people that a resource without a subject names, up to two: what names one person only belongs
+    /// to that person's stream, so that it goes when they go.
+    fn people_named(&self, node: &Node<'_>, found: &mut Vec<PersonRef>) {
+        if found.len() > 1 {
+            return;
+        }
+        if node.text("reference").is_some() {
+            found.extend(self.person(node).filter(|person| !found.contains(person)));
+        }
+        for (_, member) in node.as_object().unwrap_or_default() {
+            self.people_named(member, found);
+        }
+        for item in node.as_list().unwrap_or_default() {
+            self.people_named(item, found);
+        }
     }
 
     /// Says whether a reference that gave nobody should have.
@@ -206,7 +228,8 @@ impl<'n> Reading<'_, 'n> {
 
     /// Follows a Reference to a person.
     pub(crate) fn person(&self, reference: &Node<'_>) -> Option<PersonRef> {
-        let Some(target) = reference.text("reference").map(Target::read) else {
+        let text = text_of(reference);
+        let Some(target) = text.as_deref().map(Target::read) else {
             return self.person_by(reference.get("identifier")?);
         };
         match target {

@@ -1,5 +1,41 @@
 //! Reads the text of a FHIR reference into what it points at, without looking anything up.
 
+use std::borrow::Cow;
+
+use sokhoe_record::json::Node;
+
+/// Returns the text of a Reference; the query of a conditional one is percent-decoded.
+pub(crate) fn text_of<'a>(reference: &'a Node<'_>) -> Option<Cow<'a, str>> {
+    let text = reference.text("reference")?;
+    if text.contains('?') && text.contains('%') {
+        Some(decoded(text))
+    } else {
+        Some(Cow::Borrowed(text))
+    }
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let pair = after
+            .get(..2)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
+        let byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        match (first, byte) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
 /// What a reference's text says it points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target<'a> {
@@ -105,6 +141,9 @@ mod tests {
             Target::read("Practitioner?identifier=http://a/b|9"),
             by_identifier
         );
+        let encoded = "Practitioner?identifier=http%3A%2F%2Fa%2Fb%7C9";
+        assert_eq!(Target::read(&decoded(encoded)), by_identifier);
+        assert_eq!(decoded("a%2"), "a%2");
         for text in ["", "1", "patient/1", "Patient/", "Patient?name=a"] {
             assert_eq!(Target::read(text), Target::Unknown, "{text}");
         }
