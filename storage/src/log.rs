@@ -182,7 +182,7 @@ impl Log {
         if let Some(damage) = found.damage.take() {
             return Err(damage.into());
         }
-        found.close_tail(&disk, folder, &meta, &clock)?;
+        found.close_tail(&disk, folder)?;
         let (shared, end, recovery) = found.into_parts(disk, folder, meta, clock, LogStatus::Open);
         let sink = Sink::new(Arc::clone(&shared), &options, end)
             .map_err(io_error("start a thread for", "log"))?;

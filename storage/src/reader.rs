@@ -17,6 +17,7 @@ use crate::format::meta::Meta;
 use crate::heads::Head;
 use crate::metrics::Metrics;
 use crate::position::{Address, Position};
+use crate::recovery::NoteHead;
 use crate::shared::{Durable, LogStatus, Shared};
 
 mod scan;
@@ -178,16 +179,19 @@ impl Reader {
     /// Replaces the stored checkpoint by a newer signed note, atomically; its size must be durable.
     ///
     /// # Errors
-    /// When the disk refuses; the old note then still stands.
+    /// When it is no checkpoint of this log, or the disk refuses; the old note then still stands.
     pub fn write_checkpoint(&self, note: &str) -> Result<(), WriteFailure> {
         let path = self.shared.folder.join("checkpoint");
-        write_file_atomic(self.shared.disk.as_ref(), &path, note.as_bytes()).map_err(|source| {
-            WriteFailure::Io {
-                doing: "replace",
-                file: "checkpoint".into(),
-                source: Arc::new(source),
-            }
-        })
+        let failed = |source| WriteFailure::Io {
+            doing: "replace",
+            file: "checkpoint".into(),
+            source: Arc::new(source),
+        };
+        let head = NoteHead::parse(note.as_bytes(), &self.shared.meta.origin)
+            .map_err(|_| failed(std::io::ErrorKind::InvalidInput.into()))?;
+        write_file_atomic(self.shared.disk.as_ref(), &path, note.as_bytes()).map_err(failed)?;
+        self.shared.set_note(head);
+        Ok(())
     }
 
     /// Returns the number of streams.

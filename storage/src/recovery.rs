@@ -4,19 +4,28 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use sokhoe_chain::{Frontier, GroupDigest};
+use sokhoe_chain::note::NOTE_BYTES_MAX;
 
+use crate::cache::{self, Cached};
 use crate::clock::Clock;
-use crate::disk::{Disk, read_file};
-use crate::error::{Damage, OpenError};
-use crate::format::FORMAT_VERSION;
+use crate::disk::{Access, Disk, read_file, read_full_at};
+use crate::error::{Damage, DamageKind, OpenError, segment_file};
 use crate::format::meta::{META_BYTES_MAX, Meta, MetaError};
-use crate::heads::Heads;
-use crate::index::SparseIndex;
+use crate::format::segment::{FOOTER_BYTES, SEGMENT_HEADER_BYTES, SegmentFooter};
+use crate::format::{FORMAT_VERSION, Flaw};
 use crate::position::{Address, Position};
 use crate::segments::{Segment, Segments};
-use crate::shared::{Durable, LogStatus, Opening, Shared};
-use crate::sink::{ClosedSegment, End};
+use crate::shared::{Durable, LogStatus, Opening, Shared, Tail};
+use crate::sink::{ClosedSegment, End, write_footer};
+
+mod files;
+mod tail;
+mod walk;
+
+use self::files::{Files, closed, io_error};
+use self::tail::Verdict;
+pub(crate) use self::walk::NoteHead;
+use self::walk::{Stopped, Walk};
 
 /// A torn tail: bytes of a group that was never acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,21 +53,6 @@ pub struct Recovery {
     pub torn: Option<TornTail>,
     /// Time of the last group, events or not, in microseconds since the Unix epoch.
     pub(crate) last_group_at_us: i64,
-}
-
-/// The log as found.
-#[derive(Debug)]
-pub(crate) struct Found {
-    heads: Heads,
-    index: SparseIndex,
-    segments: Vec<Segment>,
-    durable: Durable,
-    frontier: Frontier,
-    last_group: GroupDigest,
-    closed: Option<ClosedSegment>,
-    last_epoch: u64,
-    report: Recovery,
-    pub(crate) damage: Option<Damage>,
 }
 
 /// Reads which log a folder holds.
@@ -96,41 +90,301 @@ pub(crate) fn read_meta(disk: &dyn Disk, folder: &Path) -> Result<Meta, OpenErro
     })
 }
 
+/// How the last segment ends.
+#[derive(Debug)]
+struct LastSegment {
+    data_end: u32,
+    verdict: Verdict,
+    footer: SegmentFooter,
+    footer_bytes: [u8; FOOTER_BYTES],
+    digest: [u8; 32],
+}
+
+/// The log as found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    walk: Walk,
+    segments: Vec<Segment>,
+    closed: Option<ClosedSegment>,
+    last: Option<LastSegment>,
+    last_epoch: u64,
+    report: Recovery,
+    pub(crate) damage: Option<Damage>,
+}
+
+/// Reads the log as far as it is right; changes nothing.
 pub(crate) fn recover(
-    _disk: &Arc<dyn Disk>,
-    _folder: &Path,
-    _meta: &Meta,
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    meta: &Meta,
 ) -> Result<Found, OpenError> {
+    let (note, note_damage) = read_note(disk.as_ref(), folder, meta)?;
+    let mut ignored = None;
+    let cached = cache::load(disk.as_ref(), folder, meta).unwrap_or_else(|reason| {
+        ignored = Some(reason);
+        None
+    });
+    if let Some(cached) = cached {
+        match from_cache(disk, folder, meta, note, cached)? {
+            Ok(mut found) => {
+                found.damage = found.damage.or(note_damage);
+                return Ok(found);
+            }
+            Err(reason) => ignored = Some(reason),
+        }
+    }
+    let files = files::find(disk.as_ref(), folder, meta)?;
+    let mut found = walk_from(files, Walk::new(meta, note), 1, None)?;
+    found.report.cache_ignored = ignored;
+    found.damage = found.damage.or(note_damage);
+    Ok(found)
+}
+
+/// Tries to take up the log where the cache ends; any doubt makes the caller start from zero.
+fn from_cache(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    meta: &Meta,
+    note: Option<NoteHead>,
+    cached: Cached,
+) -> Result<Result<Found, &'static str>, OpenError> {
+    let files = files::find(disk.as_ref(), folder, meta)?;
+    let Some(end) = cached.tail.durable.end else {
+        return Ok(Err("it is of an empty log"));
+    };
+    let older = note.is_some_and(|note| note.size < cached.tail.durable.position.get());
+    if older && note != cached.note {
+        return Ok(Err("it does not know the signed checkpoint"));
+    }
+    if cached.tail.frontier.size() != cached.tail.durable.position.get() {
+        return Ok(Err("its tree has another size"));
+    }
+    let position = cached.tail.durable.position;
+    let position_max = cached.position_max;
+    let walk = Walk::resume(meta, note, &cached);
+    if walk.check_note().is_err() {
+        return Ok(Err("its tree differs from the signed checkpoint"));
+    }
+    let mut found = walk_from(files, walk, end.segment(), Some(end.offset()))?;
+    found.report.cached_position = position;
+    if found.damage.is_some() {
+        return Ok(Err("the log behind it is damaged"));
+    }
+    if found.walk.position() < position_max || found.segments.len() < segment_index(end) + 1 {
+        return Ok(Err("it is ahead of the log"));
+    }
+    Ok(Ok(found))
+}
+
+fn segment_index(address: Address) -> usize {
+    usize::try_from(address.segment()).map_or(usize::MAX - 1, |number| number.saturating_sub(1))
+}
+
+/// Walks all segments from one on.
+fn walk_from(
+    files: Files,
+    mut walk: Walk,
+    first: u32,
+    offset: Option<u32>,
+) -> Result<Found, OpenError> {
+    let closed = files.last_closed();
+    let mut damage = None;
+    let mut last = None;
+    for segment in files
+        .segments
+        .iter()
+        .filter(|segment| segment.number >= first)
+    {
+        let start = u32::try_from(SEGMENT_HEADER_BYTES).unwrap_or(u32::MAX);
+        let from = offset.filter(|_| segment.number == first).unwrap_or(start);
+        let io = || io_error("read", segment_file(segment.number));
+        let stopped = walk
+            .segment(segment, from, segment.data_end)
+            .map_err(io())?;
+        if segment.data_end.is_some() {
+            damage = check_closed(&walk, &files, segment, &stopped);
+        } else {
+            let judged = judge_last(&walk, segment, &stopped).map_err(io())?;
+            if let Verdict::Damaged(flaw) = &judged.verdict {
+                damage = Some(walk.damage(segment.number, judged.data_end, flaw.clone()));
+            }
+            last = Some(judged);
+        }
+        if damage.is_some() {
+            break;
+        }
+    }
+    let report = report(&walk, &files, last.as_ref());
+    let damage = damage.or(files.damage).or_else(|| check_size(&walk));
+    let last_epoch = files.last_epoch.max(walk.expected.epoch);
     Ok(Found {
-        heads: Heads::new(),
-        index: SparseIndex::default(),
-        segments: Vec::new(),
-        durable: Durable {
-            position: Position::ZERO,
-            recorded_at_us: 0,
-            end: None,
-        },
-        frontier: Frontier::default(),
-        last_group: GroupDigest::ZERO,
-        closed: None,
-        last_epoch: 0,
-        report: Recovery::default(),
-        damage: None,
+        walk,
+        segments: files.segments,
+        closed,
+        last,
+        last_epoch,
+        report,
+        damage,
+    })
+}
+
+/// Checks that a closed segment holds what its footer says.
+fn check_closed(
+    walk: &Walk,
+    files: &Files,
+    segment: &Segment,
+    stopped: &Stopped,
+) -> Option<Damage> {
+    if let Some(flaw) = &stopped.flaw {
+        return Some(walk.damage(segment.number, stopped.offset, flaw.clone()));
+    }
+    let index = usize::try_from(segment.number).ok()?.checked_sub(1)?;
+    let (footer, _) = files.footers.get(index)?;
+    let agrees = footer.last_group == walk.expected.last_group
+        && footer.last_position == walk.position().get()
+        && u64::from(stopped.offset) == footer.data_end;
+    if agrees {
+        return None;
+    }
+    let flaw = Flaw::new(DamageKind::Hash, "segment footer against its groups", 0)
+        .compared(walk.position(), footer.last_position);
+    Some(walk.damage(segment.number, stopped.offset, flaw))
+}
+
+/// Judges what follows the last segment's valid groups.
+fn judge_last(walk: &Walk, segment: &Segment, stopped: &Stopped) -> io::Result<LastSegment> {
+    let data_end = stopped.offset;
+    let first_position = segment.first_position.get();
+    let footer = SegmentFooter {
+        number: u64::from(segment.number),
+        event_count: walk.expected.next_position.saturating_sub(first_position),
+        group_count: walk.groups_in_segment,
+        data_end: u64::from(data_end),
+        last_position: walk.position().get(),
+        last_group: walk.expected.last_group,
+    };
+    let (footer_bytes, digest) = footer.encode(&segment.header);
+    let rest_bytes = segment.file.len()?.saturating_sub(u64::from(data_end));
+    let mut rest = vec![0; usize::try_from(rest_bytes).unwrap_or(0)];
+    let read = read_full_at(segment.file.as_ref(), &mut rest, u64::from(data_end))?;
+    rest.truncate(read);
+    let flaw = stopped
+        .flaw
+        .clone()
+        .unwrap_or_else(|| Flaw::new(DamageKind::Missing, "group header", 0));
+    let clean_stop = walk.clean_stop && walk.groups_in_segment > 0;
+    let verdict = tail::judge(&rest, flaw, &walk.expected, &footer_bytes, clean_stop);
+    Ok(LastSegment {
+        data_end,
+        verdict,
+        footer,
+        footer_bytes,
+        digest,
+    })
+}
+
+fn report(walk: &Walk, files: &Files, last: Option<&LastSegment>) -> Recovery {
+    let torn = last.and_then(|last| {
+        let bytes = match &last.verdict {
+            Verdict::Torn(bytes) => u64::try_from(*bytes).unwrap_or(u64::MAX),
+            _ => return None,
+        };
+        let number = files.segments.last()?.number;
+        Some(TornTail {
+            file: segment_file(number),
+            offset: u64::from(last.data_end),
+            bytes,
+        })
+    });
+    Recovery {
+        cached_position: Position::ZERO,
+        cache_ignored: None,
+        events_read: walk.events_read,
+        clean_stop: walk.clean_stop || files.segments.is_empty(),
+        torn,
+        last_group_at_us: walk.expected.last_time_us,
+    }
+}
+
+/// Checks that the log reaches the signed checkpoint.
+fn check_size(walk: &Walk) -> Option<Damage> {
+    let note = walk.note.filter(|note| note.size > walk.position().get())?;
+    Some(Damage {
+        kind: DamageKind::RolledBack,
+        file: "checkpoint".into(),
+        offset: 0,
+        position: Some(walk.position()),
+        part: "size of the signed checkpoint",
+        expected: format!("at least {} events", note.size),
+        found: walk.position().to_string(),
+    })
+}
+
+/// Reads the stored signed checkpoint; one that cannot be read is damage.
+fn read_note(
+    disk: &dyn Disk,
+    folder: &Path,
+    meta: &Meta,
+) -> Result<(Option<NoteHead>, Option<Damage>), OpenError> {
+    let max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+    let note = match read_file(disk, &folder.join("checkpoint"), max) {
+        Ok(note) => note,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, None)),
+        Err(source) => return Err(io_error("read", "checkpoint".into())(source)),
+    };
+    Ok(match NoteHead::parse(&note, &meta.origin) {
+        Ok(head) => (Some(head), None),
+        Err(found) => {
+            let damage = Damage {
+                kind: DamageKind::Checksum,
+                file: "checkpoint".into(),
+                offset: 0,
+                position: None,
+                part: "signed checkpoint",
+                expected: format!("a checkpoint of {}", meta.origin),
+                found,
+            };
+            (None, Some(damage))
+        }
     })
 }
 
 impl Found {
-    /// Cuts a torn tail and closes the last segment where it is open; everything accepted is synced then.
+    /// Cuts a torn tail, closes the last segment where it is open, and syncs all that was accepted.
     pub(crate) fn close_tail(
         &mut self,
-        _disk: &Arc<dyn Disk>,
-        _folder: &Path,
-        _meta: &Meta,
-        _clock: &Clock,
+        disk: &Arc<dyn Disk>,
+        folder: &Path,
     ) -> Result<(), OpenError> {
+        let (Some(last), Some(segment)) = (&self.last, self.segments.last_mut()) else {
+            return Ok(());
+        };
+        let name = segment_file(segment.number);
+        let file = disk
+            .open(&folder.join(&name), Access::ReadWrite)
+            .map_err(io_error("open", name.clone()))?;
+        let end = u64::from(last.data_end) + FOOTER_BYTES as u64;
+        let closing = if last.verdict == Verdict::Closed {
+            file.set_len(end).and_then(|()| file.sync_all())
+        } else {
+            // Cut first, so that a crash in between leaves no bytes that look like more than a torn write.
+            file.set_len(u64::from(last.data_end))
+                .and_then(|()| file.sync_all())
+                .and_then(|()| write_footer(file.as_ref(), last.data_end, &last.footer_bytes))
+        };
+        closing.map_err(io_error("close", name))?;
+        disk.sync_dir(&folder.join("log"))
+            .map_err(io_error("sync", "log".into()))?;
+        segment.data_end = Some(last.data_end);
+        self.closed = Some(closed(
+            segment.first_position.get(),
+            &last.footer,
+            last.digest,
+        ));
         Ok(())
     }
 
+    /// Splits into what readers share and what the sink goes on from.
     pub(crate) fn into_parts(
         self,
         disk: Arc<dyn Disk>,
@@ -139,26 +393,39 @@ impl Found {
         clock: Clock,
         status: LogStatus,
     ) -> (Arc<Shared>, End, Recovery) {
-        let end = End {
-            last_group: self.last_group,
-            group_end: self.durable.end,
-            closed: self.closed,
-            epoch: self.last_epoch + 1,
-            frontier: self.frontier.clone(),
-            cached_position: self.report.cached_position,
+        let walk = self.walk;
+        let mut tail = Tail {
+            durable: Durable {
+                position: walk.position(),
+                recorded_at_us: walk.recorded_at_us,
+                end: walk.expected.group_end,
+            },
+            frontier: walk.frontier,
+            last_group: walk.expected.last_group,
+            last_group_at_us: walk.expected.last_time_us,
+            epoch: self.last_epoch,
+            groups_in_segment: walk.groups_in_segment,
+            clean_stop: walk.clean_stop,
         };
         let shared = Shared::new(Opening {
             disk,
             folder: folder.to_path_buf(),
             meta,
             clock,
-            heads: self.heads,
-            index: self.index,
+            heads: walk.heads,
+            index: walk.index,
             segments: Segments::new(self.segments),
-            durable: self.durable,
-            frontier: self.frontier,
+            tail: tail.clone(),
+            note: walk.note,
             status,
         });
+        tail.epoch += 1;
+        let cached_position = self.report.cached_position;
+        let end = End {
+            tail,
+            closed: self.closed,
+            cached_position,
+        };
         (Arc::new(shared), end, self.report)
     }
 }

@@ -42,10 +42,6 @@ impl Segments {
         read(&self.0).get(at).cloned()
     }
 
-    pub(crate) fn last(&self) -> Option<Segment> {
-        read(&self.0).last().cloned()
-    }
-
     pub(crate) fn count(&self) -> usize {
         read(&self.0).len()
     }

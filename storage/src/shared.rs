@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use sokhoe_chain::{Frontier, NodeHash};
+use sokhoe_chain::{Frontier, GroupDigest, NodeHash};
 
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -19,6 +19,7 @@ use crate::heads::Heads;
 use crate::index::SparseIndex;
 use crate::metrics::Counters;
 use crate::position::{Address, Position};
+use crate::recovery::NoteHead;
 use crate::segments::Segments;
 use crate::sync::lock;
 
@@ -56,10 +57,16 @@ impl LogStatus {
     }
 }
 
-#[derive(Debug)]
-struct Published {
-    durable: Durable,
-    frontier: Frontier,
+/// The durable end with what the next start and the next group need of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Tail {
+    pub(crate) durable: Durable,
+    pub(crate) frontier: Frontier,
+    pub(crate) last_group: GroupDigest,
+    pub(crate) last_group_at_us: i64,
+    pub(crate) epoch: u64,
+    pub(crate) groups_in_segment: u64,
+    pub(crate) clean_stop: bool,
 }
 
 /// Called after each publication.
@@ -75,7 +82,10 @@ pub(crate) struct Shared {
     pub(crate) segments: Segments,
     pub(crate) counters: Counters,
     position: AtomicU64,
-    published: Mutex<Published>,
+    published: Mutex<Tail>,
+    /// Heads may already show events up to here while a group is being published.
+    begun: AtomicU64,
+    note: Mutex<Option<NoteHead>>,
     advanced: Condvar,
     listeners: Mutex<Vec<Listener>>,
     status: Mutex<LogStatus>,
@@ -102,8 +112,8 @@ pub(crate) struct Opening {
     pub(crate) heads: Heads,
     pub(crate) index: SparseIndex,
     pub(crate) segments: Segments,
-    pub(crate) durable: Durable,
-    pub(crate) frontier: Frontier,
+    pub(crate) tail: Tail,
+    pub(crate) note: Option<NoteHead>,
     pub(crate) status: LogStatus,
 }
 
@@ -123,11 +133,10 @@ impl Shared {
             index: opening.index,
             segments: opening.segments,
             counters: Counters::default(),
-            position: AtomicU64::new(opening.durable.position.get()),
-            published: Mutex::new(Published {
-                durable: opening.durable,
-                frontier: opening.frontier,
-            }),
+            position: AtomicU64::new(opening.tail.durable.position.get()),
+            begun: AtomicU64::new(opening.tail.durable.position.get()),
+            published: Mutex::new(opening.tail),
+            note: Mutex::new(opening.note),
             advanced: Condvar::new(),
             listeners: Mutex::default(),
             status: Mutex::new(opening.status),
@@ -143,25 +152,39 @@ impl Shared {
         Position::new(self.position.load(Ordering::Acquire))
     }
 
-    /// Returns what is durable with the tree at exactly that position.
-    pub(crate) fn durable_tree(&self) -> (Durable, Frontier) {
-        let published = lock(&self.published);
-        (published.durable, published.frontier.clone())
+    /// Returns the durable end, all of one moment.
+    pub(crate) fn tail(&self) -> Tail {
+        lock(&self.published).clone()
+    }
+
+    /// Returns the last position that any head may show.
+    pub(crate) fn position_begun(&self) -> Position {
+        Position::new(self.begun.load(Ordering::Acquire))
     }
 
     pub(crate) fn tree_head(&self) -> (u64, NodeHash) {
-        let (_, frontier) = self.durable_tree();
-        (frontier.size(), frontier.root())
+        let tail = self.tail();
+        (tail.frontier.size(), tail.frontier.root())
+    }
+
+    /// Returns the signed checkpoint that the log was last known to agree with.
+    pub(crate) fn note(&self) -> Option<NoteHead> {
+        *lock(&self.note)
+    }
+
+    pub(crate) fn set_note(&self, note: NoteHead) {
+        *lock(&self.note) = Some(note);
     }
 
     /// Makes a synced group visible: heads and index, then the position, then whoever waits.
-    pub(crate) fn publish(&self, group: &ClosedGroup, durable: Durable, frontier: &Frontier) {
+    pub(crate) fn publish(&self, group: &ClosedGroup, end: &Tail) {
+        let durable = end.durable;
+        self.begun.store(durable.position.get(), Ordering::Release);
         self.heads.apply(&group.moved);
         self.index.extend(&group.entries);
         {
             let mut published = lock(&self.published);
-            published.durable = durable;
-            published.frontier.clone_from(frontier);
+            published.clone_from(end);
             self.position
                 .store(durable.position.get(), Ordering::Release);
         }

@@ -7,12 +7,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sokhoe_chain::{Frontier, GroupDigest, group_digest};
+use sokhoe_chain::{GroupDigest, group_digest};
 
 use crate::cache;
 use crate::disk::{Access, DiskFile};
 use crate::error::{WriteFailure, segment_file};
-use crate::format::group::{GroupHeader, TRAILER_BYTES, encode_trailer};
+use crate::format::group::{FLAG_CLEAN_STOP, GroupHeader, TRAILER_BYTES, encode_trailer};
 use crate::format::put;
 use crate::format::segment::{FOOTER_BYTES, SEGMENT_HEADER_BYTES, SegmentFooter, SegmentHeader};
 use crate::group::{ClosedGroup, Completion, Outcome};
@@ -21,7 +21,7 @@ use crate::metrics::add;
 use crate::position::{Address, Position};
 use crate::prepare::Preparer;
 use crate::segments::Segment;
-use crate::shared::{Durable, LogStatus, Shared};
+use crate::shared::{LogStatus, Shared, Tail};
 
 /// The segment that groups go to.
 #[derive(Debug)]
@@ -31,7 +31,6 @@ struct OpenSegment {
     header: [u8; SEGMENT_HEADER_BYTES],
     first_position: u64,
     event_count: u64,
-    group_count: u64,
 }
 
 /// A closed segment, as the next one's first event tells of it.
@@ -47,11 +46,8 @@ pub(crate) struct ClosedSegment {
 /// Where the log ends, as recovery found it.
 #[derive(Debug)]
 pub(crate) struct End {
-    pub(crate) last_group: GroupDigest,
-    pub(crate) group_end: Option<Address>,
+    pub(crate) tail: Tail,
     pub(crate) closed: Option<ClosedSegment>,
-    pub(crate) epoch: u64,
-    pub(crate) frontier: Frontier,
     pub(crate) cached_position: Position,
 }
 
@@ -61,10 +57,8 @@ pub(crate) struct Sink {
     preparer: Preparer,
     segment: Option<OpenSegment>,
     closed: Option<ClosedSegment>,
-    last_group: GroupDigest,
-    group_end: Option<Address>,
-    epoch: u64,
-    frontier: Frontier,
+    /// The durable end, and this opening's epoch.
+    tail: Tail,
     cacher: cache::Cacher,
 }
 
@@ -78,10 +72,7 @@ impl Sink {
             preparer,
             segment: None,
             closed: end.closed,
-            last_group: end.last_group,
-            group_end: end.group_end,
-            epoch: end.epoch,
-            frontier: end.frontier,
+            tail: end.tail,
             cacher,
         })
     }
@@ -115,36 +106,31 @@ impl Sink {
         }
         let digest = self.seal(group);
         self.write(group)?;
-        for head in &group.moved {
-            self.frontier.push_event(&head.hash);
-        }
-        self.last_group = digest;
-        let end = group
-            .start
-            .plus(u64::try_from(group.buffer.len()).unwrap_or(u64::MAX));
-        self.group_end = Some(end);
-        if let Some(segment) = &mut self.segment {
-            segment.event_count += u64::from(group.count);
-            segment.group_count += 1;
-        }
-        let durable = self.durable_after(group, end);
-        self.shared.publish(group, durable, &self.frontier);
-        self.cacher.after_group(&self.shared, durable.position);
-        Ok(durable)
+        self.advance(group, digest);
+        self.shared.publish(group, &self.tail);
+        self.cacher
+            .after_group(&self.shared, self.tail.durable.position);
+        Ok(self.tail.durable)
     }
 
-    fn durable_after(&self, group: &ClosedGroup, end: Address) -> Durable {
-        let before = self.shared.durable();
-        if group.count == 0 {
-            return Durable {
-                end: Some(end),
-                ..before
-            };
+    /// Moves the end of the log behind a synced group.
+    fn advance(&mut self, group: &ClosedGroup, digest: GroupDigest) {
+        for head in &group.moved {
+            self.tail.frontier.push_event(&head.hash);
         }
-        Durable {
-            position: Position::new(group.first_position + u64::from(group.count) - 1),
-            recorded_at_us: group.time_us,
-            end: Some(end),
+        self.tail.last_group = digest;
+        self.tail.last_group_at_us = group.time_us;
+        self.tail.groups_in_segment += 1;
+        self.tail.clean_stop = group.flags & FLAG_CLEAN_STOP != 0;
+        let durable = &mut self.tail.durable;
+        let bytes = u64::try_from(group.buffer.len()).unwrap_or(u64::MAX);
+        durable.end = Some(group.start.plus(bytes));
+        if group.count > 0 {
+            durable.position = Position::new(group.first_position + u64::from(group.count) - 1);
+            durable.recorded_at_us = group.time_us;
+        }
+        if let Some(segment) = &mut self.segment {
+            segment.event_count += u64::from(group.count);
         }
     }
 
@@ -154,14 +140,14 @@ impl Sink {
         let header = GroupHeader {
             log_id: self.shared.meta.log_id,
             tenant: self.shared.meta.tenant,
-            epoch: self.epoch,
+            epoch: self.tail.epoch,
             first_position: group.first_position,
             count: group.count,
             flags: group.flags,
             bytes,
             time_us: group.time_us,
-            previous_end: Address::raw_or_zero(self.group_end),
-            previous: self.last_group,
+            previous_end: Address::raw_or_zero(self.tail.durable.end),
+            previous: self.tail.last_group,
         };
         put(&mut group.buffer, 0, &header.encode());
         let digest = group_digest(&group.buffer);
@@ -211,7 +197,7 @@ impl Sink {
             tenant: self.shared.meta.tenant,
             number: u64::from(number),
             first_position,
-            epoch: self.epoch,
+            epoch: self.tail.epoch,
             created_us: self.shared.clock.now_us(),
             previous_segment: self.closed.map_or([0; 32], |closed| closed.digest),
         }
@@ -230,8 +216,8 @@ impl Sink {
             header,
             first_position,
             event_count: 0,
-            group_count: 0,
         });
+        self.tail.groups_in_segment = 0;
         self.preparer.request(next_bytes);
         let start = u32::try_from(SEGMENT_HEADER_BYTES).unwrap_or(u32::MAX);
         Ok((Address::new(number, start), self.closed.take()))
@@ -280,17 +266,17 @@ impl Sink {
             return Ok(());
         };
         let start = u32::try_from(SEGMENT_HEADER_BYTES).unwrap_or(u32::MAX);
-        let data_end = match self.group_end {
+        let data_end = match self.tail.durable.end {
             Some(end) if end.segment() == segment.number => end.offset(),
             _ => start,
         };
         let footer = SegmentFooter {
             number: u64::from(segment.number),
             event_count: segment.event_count,
-            group_count: segment.group_count,
+            group_count: self.tail.groups_in_segment,
             data_end: u64::from(data_end),
             last_position: segment.first_position + segment.event_count - 1,
-            last_group: self.last_group,
+            last_group: self.tail.last_group,
         };
         let (bytes, digest) = footer.encode(&segment.header);
         write_footer(segment.file.as_ref(), data_end, &bytes)
