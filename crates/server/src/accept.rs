@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use crate::config::{Limits, ServerConfig};
+use crate::config::Limits;
 use crate::guard::Peer;
 use crate::io::Patient;
 use crate::metrics::Metrics;
@@ -74,25 +74,29 @@ impl Handle {
     }
 }
 
-/// Binds the address and starts the loop.
+/// Binds the address.
 ///
 /// # Errors
 /// Addresses beyond loopback, and those that the system refuses.
-pub(crate) async fn start(
-    config: &ServerConfig,
-    router: Router,
-    metrics: Arc<Metrics>,
-) -> Result<Handle, StartError> {
-    let address = config.listen;
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     if !address.ip().is_loopback() {
         return Err(StartError::NotLoopback { address });
     }
-    let bind = |source| StartError::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(bind)?;
-    let addr = listener.local_addr().map_err(bind)?;
+    let refused = |source| StartError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let addr = listener.local_addr().map_err(refused)?;
+    Ok((listener, addr))
+}
+
+/// Starts the loop.
+pub(crate) fn start(
+    (listener, addr): (TcpListener, SocketAddr),
+    limits: Limits,
+    router: Router,
+    metrics: Arc<Metrics>,
+) -> Handle {
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let limits = config.limits.clone();
     tasks.spawn(
         Loop {
             listener,
@@ -103,7 +107,7 @@ pub(crate) async fn start(
         }
         .run(),
     );
-    Ok(Handle { addr, stop, tasks })
+    Handle { addr, stop, tasks }
 }
 
 struct Loop {

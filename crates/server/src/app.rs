@@ -2,10 +2,21 @@
 //!
 //! The seam between routes and the crates below: routes ask here how things stand.
 
-use sokhoe_access::Verifier;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+use sokhoe_access::{Filter, Principal, Verifier};
 use sokhoe_catalogue::SharedCatalogue;
+use sokhoe_record::{EventId, Incoming, Instant, PersonId};
 
 use crate::clock::WallClock;
+use crate::error::{Kind, Problem};
+use crate::search::Wanted;
+use crate::stand_in::{ContentDigest, Receipt};
 
 /// Everything the server needs from its owner.
 #[derive(Debug)]
@@ -45,4 +56,89 @@ impl App {
     pub(crate) fn checkpoint(&self) -> Option<String> {
         None
     }
+
+    pub(crate) async fn submit(
+        &self,
+        _: &Arc<Principal>,
+        _: Incoming,
+        _: ContentDigest,
+    ) -> Result<Receipt, Problem> {
+        Err(stopped())
+    }
+    pub(crate) async fn start(&self, _: &Arc<Principal>, _: Incoming, _: ContentDigest) -> Pending {
+        Box::pin(async { Err(stopped()) })
+    }
+    pub(crate) async fn submit_atomic(
+        &self,
+        _: &Arc<Principal>,
+        _: Vec<(Incoming, ContentDigest)>,
+    ) -> Result<Vec<Receipt>, (usize, Problem)> {
+        Err((0, stopped()))
+    }
+    pub(crate) async fn keep_blob(&self, _: &Arc<Principal>, _: Bytes) -> Result<Value, Problem> {
+        Err(stopped())
+    }
+    pub(crate) fn search(&self, _: &Filter, _: &Wanted) -> Result<Vec<Hit>, Problem> {
+        Err(stopped())
+    }
+    pub(crate) fn record(
+        &self,
+        _: &Filter,
+        _: PersonId,
+        _: AsOf,
+    ) -> Result<Option<Record>, Problem> {
+        Ok(None)
+    }
+    pub(crate) fn history(
+        &self,
+        _: &Filter,
+        _: PersonId,
+        _: u64,
+        _: u64,
+    ) -> Result<Option<Page>, Problem> {
+        Ok(None)
+    }
+    pub(crate) async fn at_least(&self, _: u64, _: Duration) -> Result<(), Problem> {
+        Err(stopped())
+    }
+    pub(crate) fn person_of(&self, _: EventId) -> Option<PersonId> {
+        None
+    }
+    pub(crate) fn resource(
+        &self,
+        _: &Filter,
+        _: PersonId,
+        _: &str,
+        _: &str,
+    ) -> Result<Option<(Value, u64)>, Problem> {
+        Ok(None)
+    }
+    pub(crate) fn derive(&self, _: &[&[u8]]) -> [u8; 32] {
+        [0; 32]
+    }
+}
+fn stopped() -> Problem {
+    Problem::new(Kind::Stopped, "")
+}
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Result<Receipt, Problem>> + Send>>;
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AsOf {
+    Now,
+    Position(u64),
+    Time(Instant),
+}
+#[derive(Debug, Serialize)]
+pub(crate) struct Hit {
+    pub(crate) person_id: PersonId,
+}
+pub(crate) struct Record {
+    pub(crate) person_id: PersonId,
+    pub(crate) version: u64,
+    pub(crate) position: u64,
+    pub(crate) json: Bytes,
+}
+pub(crate) struct Page {
+    pub(crate) items: Vec<Value>,
+    pub(crate) next: Option<u64>,
+    pub(crate) position: u64,
 }

@@ -42,7 +42,7 @@ pub struct Limits {
     pub at_least_timeout: Duration,
     /// Bytes of a request's head.
     pub head_bytes_max: usize,
-    /// Bytes of one event as JSON; a stored event is smaller than its text.
+    /// Bytes of one event as JSON; `record` refuses larger ones too.
     pub event_bytes_max: usize,
     /// Bytes of one blob.
     pub blob_bytes_max: usize,
@@ -52,6 +52,8 @@ pub struct Limits {
     pub small_bytes_max: usize,
     /// Batches read at a time over all connections; more are answered 503.
     pub batches_max: usize,
+    /// Bundles, blobs and atomic batches held in memory at a time; more are answered 503.
+    pub large_bodies_max: usize,
     /// Lines of a batch that are submitted but not answered yet.
     pub batch_window_lines: usize,
     /// Bytes of input behind those lines.
@@ -79,11 +81,12 @@ impl Default for Limits {
             shutdown_timeout: Duration::from_secs(20),
             at_least_timeout: Duration::from_secs(5),
             head_bytes_max: 64 << 10,
-            event_bytes_max: 2 << 20,
+            event_bytes_max: sokhoe_record::limits::EVENT_BYTES_MAX,
             blob_bytes_max: 64 << 20,
             bundle_bytes_max: 64 << 20,
             small_bytes_max: 16 << 10,
             batches_max: 64,
+            large_bodies_max: 8,
             batch_window_lines: 2048,
             batch_window_bytes: 4 << 20,
             batch_result_bytes_max: 8 << 20,

@@ -69,8 +69,6 @@ problems! {
     Timeout = 408 "timeout" "The request took too long", "timeout";
     /// The event id was used before with other content or by another sender.
     IdTaken = 409 "event-id-taken" "The event id is taken", "duplicate";
-    /// An identifier belongs to someone else.
-    IdentifierTaken = 409 "identifier-taken" "The identifier is taken", "duplicate";
     /// The state of the record does not allow it.
     Conflict = 409 "conflict" "The record's state does not allow this", "conflict";
     /// What was asked for has been erased.
@@ -83,8 +81,6 @@ problems! {
     MediaType = 415 "unsupported-media-type" "The content type is not accepted", "not-supported";
     /// Well-formed, but not what an event, a search or a bundle must be.
     Invalid = 422 "invalid" "The content is not valid", "invalid";
-    /// The person is not known.
-    UnknownPerson = 422 "unknown-person" "The person is not known", "not-found";
     /// An atomic batch was refused because of another of its lines.
     NotTaken = 424 "batch-not-taken" "Nothing of the batch was taken", "processing";
     /// Our fault.
@@ -218,6 +214,14 @@ impl Problem {
 
     pub(crate) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
+        self
+    }
+
+    /// Moves the bad fields' pointers under the place where the content stood.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        for error in &mut self.0.errors {
+            error.pointer.insert_str(0, place);
+        }
         self
     }
 

@@ -3,7 +3,7 @@
 //! No handler runs for a caller that its route does not admit. Log lines carry the route's template, never the path,
 //! so that no one's id gets into a log.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Response};
 use bytes::Bytes;
 use sokhoe_access::{Filter, Principal, Purpose, PurposeError, ReadDecision, purpose_of_read};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::auth::Tokens;
@@ -41,9 +41,21 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) openapi: Bytes,
     pub(crate) batches: Arc<Semaphore>,
+    /// Room for large bodies.
+    pub(crate) large: Arc<Semaphore>,
+    pub(crate) address: SocketAddr,
     pub(crate) requests: AtomicU64,
-    /// Tells the requests of one run from those of another.
-    pub(crate) run: i64,
+    /// When this run began, which tells its requests from those of another.
+    pub(crate) run_us: i64,
+}
+
+impl Shared {
+    /// Takes room for one large body.
+    pub(crate) fn room(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.large)
+            .try_acquire_owned()
+            .map_err(|_| Problem::busy())
+    }
 }
 
 /// What a handler knows beside the request itself.
@@ -118,7 +130,7 @@ pub(crate) async fn serve(
 ) -> Response<Body> {
     let started = steady_now();
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
-    let request_id = format!("{:x}-{number:x}", shared.run);
+    let request_id = format!("{:x}-{number:x}", shared.run_us);
     let (metrics, reads) = (Arc::clone(&shared.metrics), route.method.reads());
     let answer = match admit(&shared, route, &request) {
         Ok(principal) => {

@@ -21,11 +21,14 @@ mod clock;
 mod config;
 mod error;
 mod guard;
+mod intake;
 mod io;
 mod metrics;
 mod openapi;
 mod query;
 mod routes;
+mod search;
+mod stand_in;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -52,19 +55,27 @@ impl Server {
     /// # Errors
     /// Addresses beyond loopback, and those that the system refuses.
     pub async fn start(config: ServerConfig, app: App) -> Result<Handle, StartError> {
-        let limits = config.limits.clone();
+        let limits = config.limits;
+        let bound = accept::bind(config.listen).await?;
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
         let shared = Arc::new(Shared {
             tokens: Tokens::new(app.verifier.clone(), limits.tokens_max),
             metrics: Arc::clone(&metrics),
-            openapi: openapi::describe(&limits, Vec::new()),
+            openapi: openapi::describe(&limits, sokhoe_record::event_schemas()),
             batches: Arc::new(Semaphore::new(limits.batches_max)),
+            large: Arc::new(Semaphore::new(limits.large_bodies_max)),
+            address: bound.1,
             requests: AtomicU64::new(0),
-            run: app.clock.now_s(),
+            run_us: app.clock.now_us(),
             app,
-            limits,
+            limits: limits.clone(),
         });
-        accept::start(&config, routes::router(&shared), metrics).await
+        Ok(accept::start(
+            bound,
+            limits,
+            routes::router(&shared),
+            metrics,
+        ))
     }
 }

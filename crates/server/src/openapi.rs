@@ -5,24 +5,27 @@
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use sokhoe_record::Kind as EventKind;
 
 use crate::config::Limits;
 use crate::error::{Family, Kind, status_code};
 use crate::routes::{Access, Method, Place, ROUTES, Route};
 
-/// Writes the description; `schemas` are the vocabulary's, by kind of event.
-pub(crate) fn describe(limits: &Limits, schemas: Vec<(String, Value)>) -> Bytes {
+/// Writes the description; `schemas` are the vocabulary's, of whole events by kind.
+pub(crate) fn describe(limits: &Limits, schemas: Vec<(EventKind, Value)>) -> Bytes {
     let mut paths = Map::new();
     for route in ROUTES {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.word().to_ascii_lowercase()] = operation(route);
     }
-    let kinds: Vec<Value> = schemas.iter().map(|(kind, _)| json!(kind)).collect();
-    let mut components: Map<String, Value> = schemas
-        .into_iter()
-        .map(|(kind, schema)| (format!("data.{kind}"), schema))
-        .collect();
-    components.insert("event".to_owned(), event(kinds));
+    let mut components = Map::new();
+    let mut of_any_kind = Vec::with_capacity(schemas.len());
+    for (kind, schema) in schemas {
+        let name = format!("event.{kind}");
+        of_any_kind.push(json!({"$ref": format!("#/components/schemas/{name}")}));
+        components.insert(name, schema);
+    }
+    components.insert("event".to_owned(), json!({"oneOf": of_any_kind}));
     components.insert("receipt".to_owned(), receipt());
     components.insert("problem".to_owned(), problem());
     let description = json!({
@@ -162,32 +165,6 @@ fn problems() -> Vec<Value> {
     Kind::ALL.iter().map(problem).collect()
 }
 
-fn event(kinds: Vec<Value>) -> Value {
-    let text = || json!({"type": "string"});
-    json!({
-        "type": "object",
-        "description": "data is described by the schema data.<kind>; fields not listed are refused",
-        "required": ["event_id", "kind", "occurred_at", "data"],
-        "properties": {
-            "event_id": {"type": "string", "format": "uuid"},
-            "person": {"oneOf": [
-                {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "format": "uuid"}}},
-                {"type": "object", "required": ["identifier"], "properties": {"identifier": {
-                    "type": "object", "required": ["system", "value"],
-                    "properties": {"system": text(), "value": text()}}}},
-            ]},
-            "kind": {"enum": kinds},
-            "occurred_at": {"type": "string", "description": "RFC 3339, or a partial date YYYY, YYYY-MM, YYYY-MM-DD"},
-            "facility": text(),
-            "author": {"type": "object", "properties": {"id": text(), "name": text(), "role": text()}},
-            "source": {"type": "object", "properties": {"system": text(), "record": text()}},
-            "expected_version": {"type": "integer", "minimum": 0},
-            "data": {"type": "object"},
-        },
-        "additionalProperties": false,
-    })
-}
-
 fn receipt() -> Value {
     json!({
         "type": "object",
@@ -228,7 +205,7 @@ mod tests {
 
     #[test]
     fn every_route_is_described_with_its_roles() {
-        let description = describe(&Limits::default(), vec![("x".to_owned(), json!({}))]);
+        let description = describe(&Limits::default(), sokhoe_record::event_schemas());
         let description: Value = serde_json::from_slice(&description).unwrap();
         for route in ROUTES {
             let operation = &description["paths"][route.path][route.method.word().to_lowercase()];
@@ -236,6 +213,7 @@ mod tests {
             assert_eq!(operation["security"] == json!([]), open, "{}", route.path);
             assert!(!operation["responses"].as_object().unwrap().is_empty());
         }
+        assert!(description["components"]["schemas"]["event.encounter_recorded"].is_object());
         assert!(description["x-sokhoe-limits"]["event_bytes_max"].is_u64());
     }
 

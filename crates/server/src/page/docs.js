@@ -47,7 +47,7 @@ async function draw() {
   for (const [path, item] of Object.entries(description.paths)) {
     for (const [method, operation] of Object.entries(item)) page.append(route(path, method, operation));
   }
-  page.append(node("h2", "Events: data by kind"));
+  page.append(node("h2", "Events and answers"));
   for (const [name, schema] of Object.entries(description.components.schemas)) {
     page.append(folded(name, node("pre", JSON.stringify(schema, null, 2))));
   }
