@@ -1,1 +1,183 @@
-//! Empty so far.
+//! The write side: load, decide, seal, append; and opening events again for readers.
+//!
+//! Owns the way of an event from typed and validated to durable, exactly-once and the decisions made
+//! inside the commit. Refuses HTTP, formats of others and SQL. Invariants: a receipt is given only
+//! for what is synced; an event id is taken once for ever; an atomic batch is there whole or not at all.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod blobs;
+mod content;
+mod enrich;
+mod house;
+mod lookup;
+mod opening;
+mod prepare;
+mod receipt;
+mod refusal;
+mod replay;
+mod stage;
+mod submission;
+mod system;
+
+use std::sync::Arc;
+
+use sokhoe_access::Principal;
+use sokhoe_catalogue::SharedCatalogue;
+use sokhoe_chain::VerifierKey;
+use sokhoe_record::{Identifier, Incoming, PersonId};
+use sokhoe_registry::Digests;
+use sokhoe_storage::{LogStatus, Metrics, Recovery, WriteFailure};
+
+pub use blobs::BlobReceipt;
+pub use content::ContentDigest;
+pub use house::{HouseError, Settings, SignError};
+pub use opening::{OpenedEvent, Opener, UnsealError};
+pub use prepare::record_stream;
+pub use receipt::Receipt;
+pub use refusal::Refusal;
+pub use submission::Submission;
+pub use system::SystemStream;
+
+use house::House;
+
+/// The open write side. Cheap to clone; the last clone to go closes the log.
+#[derive(Debug, Clone)]
+pub struct Commands {
+    house: Arc<House>,
+}
+
+impl Commands {
+    /// Opens a data folder with its keys, or makes both where there is neither. Blocks.
+    ///
+    /// # Errors
+    /// Says what is missing, locked, damaged or of another version; nothing is repaired silently.
+    pub fn open(settings: Settings) -> Result<Self, HouseError> {
+        House::open(settings).map(|house| Self { house: Arc::new(house) })
+    }
+
+    /// Takes one event; returns once it is durable.
+    ///
+    /// # Errors
+    /// Why it was not taken; `Busy` when the queue is full.
+    pub async fn submit(
+        &self,
+        principal: &Principal,
+        incoming: Incoming,
+        content: ContentDigest,
+    ) -> Result<Receipt, Refusal> {
+        self.house.submit(principal, incoming, content).await
+    }
+
+    /// Begins a submission of many events, answered in order as they become durable.
+    #[must_use]
+    pub fn submission(&self, principal: Principal) -> Submission {
+        Submission::new(Arc::clone(&self.house), principal)
+    }
+
+    /// Takes all events or none, in one commit group.
+    ///
+    /// # Errors
+    /// The index of the first event that is refused, and why.
+    pub async fn submit_atomic(
+        &self,
+        principal: &Principal,
+        events: Vec<(Incoming, ContentDigest)>,
+    ) -> Result<Vec<Receipt>, (usize, Refusal)> {
+        self.house.submit_atomic(principal, events).await
+    }
+
+    /// Seals and stores content that is too large for an event. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the caller may not send it, it is too large, or the disk refuses.
+    pub fn put_blob(&self, principal: &Principal, content: &[u8]) -> Result<BlobReceipt, Refusal> {
+        self.house.put_blob(principal, content)
+    }
+
+    /// Returns whom an identifier names.
+    #[must_use]
+    pub fn find(&self, identifier: &Identifier) -> Option<PersonId> {
+        let digest = self.house.opener.identifier(identifier);
+        self.house.opener.registry.find_committed(digest)
+    }
+
+    /// Waits until a position that was given out is durable.
+    ///
+    /// # Errors
+    /// `Stopped` when the log stops before.
+    pub async fn durable_at(&self, position: u64) -> Result<(), Refusal> {
+        self.house.durable_at(position).await
+    }
+
+    /// Returns what opens stored events, for projections.
+    #[must_use]
+    pub fn opener(&self) -> &Opener {
+        &self.house.opener
+    }
+
+    /// Returns the code lists in force.
+    #[must_use]
+    pub fn catalogue(&self) -> &SharedCatalogue {
+        &self.house.catalogue
+    }
+
+    /// Returns how the house was opened.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.house.settings
+    }
+
+    /// Returns what opening found, a torn tail among it.
+    #[must_use]
+    pub fn recovery(&self) -> &Recovery {
+        &self.house.recovery
+    }
+
+    /// Returns the public key that the log's checkpoints verify with, for safekeeping elsewhere.
+    #[must_use]
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.house.verifier
+    }
+
+    /// Returns whether the log takes events, and if not, why.
+    #[must_use]
+    pub fn status(&self) -> LogStatus {
+        self.house.submitter.status()
+    }
+
+    /// Returns the log's counters.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.house.opener.reader.metrics()
+    }
+
+    /// Returns how many requests wait for the writer, and how many may.
+    #[must_use]
+    pub fn queue(&self) -> (usize, usize) {
+        (self.house.submitter.queued(), self.house.submitter.capacity())
+    }
+
+    /// Stops taking events, finishes those in the queue, leaves the clean-stop mark. Blocks.
+    ///
+    /// # Errors
+    /// When the writer had stopped, or the last sync fails.
+    pub fn close(&self) -> Result<u64, WriteFailure> {
+        self.house.close()
+    }
+}
+
+/// Prints an error with its causes, for the one log line where it is handled.
+#[must_use]
+pub fn chain_of(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -161,25 +161,25 @@ impl Registry {
     /// # Errors
     /// The first rule that a change breaks; nothing was applied.
     pub fn apply(&self, changes: &[Change], position: u64) -> Result<(), Refused> {
-        self.apply_all(std::iter::once((changes, position)))
+        self.apply_all(std::iter::once((changes, position))).map_err(|(_, refused)| refused)
     }
 
     /// Applies the changes of several events in order, all or none. A later event may build on an
     /// earlier one of the same call.
     ///
     /// # Errors
-    /// The first rule that a change breaks; nothing was applied.
+    /// The index of the event and the first rule that it breaks; nothing was applied.
     pub fn apply_all<'a>(
         &self,
         events: impl IntoIterator<Item = (&'a [Change], u64)>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), (usize, Refused)> {
         let mut undo = Vec::new();
         let mut people = self.write();
-        for (changes, position) in events {
+        for (index, (changes, position)) in events.into_iter().enumerate() {
             for change in changes {
                 if let Err(refused) = people.check(change) {
                     people.revert(undo);
-                    return Err(refused);
+                    return Err((index, refused));
                 }
                 people.apply(change, position, &mut undo);
             }
@@ -201,6 +201,12 @@ impl Registry {
     #[must_use]
     pub fn survivor(&self, person: PersonId, at: Option<u64>) -> Option<PersonId> {
         self.read().survivor(person, at)
+    }
+
+    /// Returns survivor and retired of a merge, in force or ended, by the key of its event.
+    #[must_use]
+    pub fn merge_of(&self, merge: EventKey) -> Option<(PersonId, PersonId)> {
+        self.read().merge_of(merge)
     }
 
     /// Returns everyone whose entries make up a survivor's record at a position, survivor first.

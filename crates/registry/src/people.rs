@@ -94,6 +94,11 @@ impl People {
         self.aliases.members(number, at).into_iter().filter_map(|n| self.id(n)).collect()
     }
 
+    pub(crate) fn merge_of(&self, merge: EventKey) -> Option<(PersonId, PersonId)> {
+        let alias = self.aliases.by_merge(merge)?;
+        Some((self.id(alias.survivor)?, self.id(alias.retired)?))
+    }
+
     pub(crate) fn check(&self, change: &Change) -> Result<(), Refused> {
         match change {
             Change::Registered { person, identifiers } => {

@@ -55,7 +55,7 @@ fn a_batch_that_fails_half_way_leaves_nothing() {
     let registry = with_people(1);
     let (second, third) = (registered(2), registered(1));
     let batch = [(second.as_slice(), 2), (third.as_slice(), 3)];
-    assert_eq!(registry.apply_all(batch), Err(Refused::IdentifierTaken));
+    assert_eq!(registry.apply_all(batch), Err((1, Refused::IdentifierTaken)));
     assert_eq!(registry.people_count(), 1);
     assert_eq!(registry.find(identifier(2)), None);
 }

@@ -1,0 +1,278 @@
+//! The open house: log, keys, registry, catalogue and writer together.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sokhoe_catalogue::SharedCatalogue;
+use sokhoe_chain::{Checkpoint, LogId, VerifierKey};
+use sokhoe_storage::{
+    Clock, Disk, Log, LogOptions, NewLog, OpenError, OsDisk, Reader, Recovery, Submitter,
+    WriteFailure, Writer,
+};
+use sokhoe_vault::{Vault, VaultError};
+use tokio::sync::{Semaphore, watch};
+
+use crate::opening::{Opener, UnsealError};
+use crate::replay::{read_checkpoint, replay, write_checkpoint};
+use crate::stage::{Decide, Request};
+
+/// Requests that may wait for the writer; past it a single event is turned away and a batch waits.
+const QUEUE_REQUESTS_MAX: usize = 16_384;
+/// Events replayed at start after which the registry's checkpoint is written anew at once.
+const REPLAYED_EVENTS_MAX: u64 = 100_000;
+/// How often the tree's head is signed when the log has grown: within a second of a commit.
+const SIGN_EVERY: Duration = Duration::from_millis(250);
+
+/// Where the house stands and what it is given.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The key folder, apart from the data.
+    pub keys: PathBuf,
+    /// Origin line of the log's checkpoints, used when the log is made.
+    pub origin: String,
+    /// How the log is kept.
+    pub log: LogOptions,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+impl Settings {
+    /// Settings with defaults: keys in `<data>.keys`, origin `sokhoe.local/log`.
+    #[must_use]
+    pub fn new(data: &Path, clock: Clock) -> Self {
+        let mut keys = data.as_os_str().to_owned();
+        keys.push(".keys");
+        Self {
+            data: data.to_owned(),
+            keys: PathBuf::from(keys),
+            origin: "sokhoe.local/log".into(),
+            log: LogOptions::default(),
+            clock,
+        }
+    }
+}
+
+/// Why the house did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// The log.
+    #[error("open the data folder {}", folder.display())]
+    Log {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the log says.
+        source: OpenError,
+    },
+    /// The keys.
+    #[error("open the keys of {}", folder.display())]
+    Keys {
+        /// The data folder.
+        folder: PathBuf,
+        /// What the vault says.
+        source: VaultError,
+    },
+    /// The registry could not be rebuilt.
+    #[error("rebuild the registry from the log")]
+    Replay(#[source] UnsealError),
+    /// A catalogue that was loaded is damaged.
+    #[error("open the catalogue")]
+    Catalogue(#[source] sokhoe_catalogue::FileError),
+    /// A folder, thread or random id could not be had.
+    #[error("open the data folder: {doing}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The checkpoint of what opening found could not be signed or stored.
+    #[error("sign the log's checkpoint")]
+    Sign(#[source] SignError),
+}
+
+/// Why a checkpoint was not signed and stored.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The origin or the text cannot be signed.
+    #[error("sign a checkpoint")]
+    Chain(#[source] sokhoe_chain::CheckpointError),
+    /// The origin is no key name.
+    #[error("make the signer of checkpoints")]
+    Name(#[source] sokhoe_chain::VerifierKeyError),
+    /// The disk refused.
+    #[error("store a checkpoint")]
+    Store(#[source] WriteFailure),
+}
+
+/// Everything the write side holds while it is open.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) opener: Opener,
+    pub(crate) submitter: Submitter<Request>,
+    pub(crate) catalogue: SharedCatalogue,
+    pub(crate) clock: Clock,
+    pub(crate) places: Arc<Semaphore>,
+    /// The last durable position.
+    pub(crate) durable: watch::Receiver<u64>,
+    pub(crate) settings: Settings,
+    pub(crate) recovery: Recovery,
+    pub(crate) verifier: VerifierKey,
+    writer: Mutex<Option<Writer<Decide>>>,
+    signer: Mutex<Option<Signing>>,
+}
+
+#[derive(Debug)]
+struct Signing {
+    stop: std::sync::mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl House {
+    pub(crate) fn open(settings: Settings) -> Result<Self, HouseError> {
+        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
+        let (log, vault, recovery) = open_log(&settings, &disk)?;
+        let reader = log.reader();
+        let vault = Arc::new(vault);
+        let catalogue = sokhoe_catalogue::open_folder(&settings.data)
+            .map_err(HouseError::Catalogue)?;
+
+        let (registry, from) = read_checkpoint(&settings.data, &vault, &reader);
+        let registry = Arc::new(registry);
+        let opener = Opener { vault: Arc::clone(&vault), reader: reader.clone(), registry };
+        let replayed = replay(&opener, from).map_err(HouseError::Replay)?;
+        if replayed > REPLAYED_EVENTS_MAX {
+            write_checkpoint(&settings.data, &opener);
+        }
+        let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
+
+        let stage = Decide { registry: Arc::clone(&opener.registry), vault };
+        let writer = Writer::spawn(log, stage, QUEUE_REQUESTS_MAX)
+            .map_err(|source| HouseError::Io { doing: "start the writer", source })?;
+        let durable = watch_durable(&reader);
+        let signer = spawn_signer(opener.clone())
+            .map_err(|source| HouseError::Io { doing: "start the signer", source })?;
+        Ok(Self {
+            submitter: writer.submitter(),
+            places: Arc::new(Semaphore::new(QUEUE_REQUESTS_MAX)),
+            catalogue: SharedCatalogue::new(catalogue),
+            clock: settings.clock.clone(),
+            opener,
+            durable,
+            settings,
+            recovery,
+            verifier,
+            writer: Mutex::new(Some(writer)),
+            signer: Mutex::new(Some(signer)),
+        })
+    }
+
+    /// Stops taking events, finishes those in the queue, leaves the clean-stop mark and checkpoints.
+    pub(crate) fn close(&self) -> Result<u64, WriteFailure> {
+        self.places.close();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(writer) = writer else { return Ok(self.opener.reader.position().get()) };
+        let (_, durable) = writer.stop()?;
+        if let Some(signing) = self.signer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            drop(signing.stop);
+            let _ = signing.thread.join();
+        }
+        if let Err(error) = sign_head(&self.opener) {
+            tracing::error!(error = %crate::chain_of(&error), "the last checkpoint is not signed");
+        }
+        write_checkpoint(&self.settings.data, &self.opener);
+        if let Err(error) = self.opener.vault.close() {
+            tracing::error!(error = %crate::chain_of(&error), "the key journal is not folded");
+        }
+        Ok(durable.position.get())
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(error = %crate::chain_of(&error), "the log did not stop cleanly");
+        }
+    }
+}
+
+fn open_log(
+    settings: &Settings,
+    disk: &Arc<dyn Disk>,
+) -> Result<(Log, Vault, Recovery), HouseError> {
+    let folder = settings.data.clone();
+    let log_error = |source| HouseError::Log { folder: folder.clone(), source };
+    let keys_error = |source| HouseError::Keys { folder: folder.clone(), source };
+    let open = || {
+        Log::open(Arc::clone(disk), &settings.data, settings.log.clone(), settings.clock.clone())
+    };
+    match open() {
+        Ok(opened) => {
+            let vault = Vault::open(&settings.keys, opened.log.meta().log_id).map_err(keys_error)?;
+            Ok((opened.log, vault, opened.recovery))
+        }
+        Err(OpenError::NoLog { .. }) => {
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).map_err(|error| HouseError::Io {
+                doing: "make a random id",
+                source: std::io::Error::other(error),
+            })?;
+            let log_id = LogId(id);
+            std::fs::create_dir_all(&settings.data)
+                .map_err(|source| HouseError::Io { doing: "make the data folder", source })?;
+            let vault = Vault::create(&settings.keys, log_id).map_err(keys_error)?;
+            let new = NewLog { log_id, tenant: [0; 16], origin: settings.origin.clone() };
+            let log = Log::create(
+                Arc::clone(disk),
+                &settings.data,
+                new,
+                settings.log.clone(),
+                settings.clock.clone(),
+            )
+            .map_err(log_error)?;
+            Ok((log, vault, Recovery::default()))
+        }
+        Err(error) => Err(log_error(error)),
+    }
+}
+
+/// Signs the tree's durable head and stores it beside the log; returns the key it is verified with.
+fn sign_head(opener: &Opener) -> Result<VerifierKey, SignError> {
+    let origin = &opener.reader.meta().origin;
+    let signer = opener.vault.secrets().signer(origin).map_err(SignError::Name)?;
+    let (size, root) = opener.reader.tree_head();
+    let note = Checkpoint::new(origin, size, root).sign(&signer).map_err(SignError::Chain)?;
+    opener.reader.write_checkpoint(&note.to_string()).map_err(SignError::Store)?;
+    Ok(signer.verifier().clone())
+}
+
+fn spawn_signer(opener: Opener) -> std::io::Result<Signing> {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::Builder::new().name("signer".into()).spawn(move || {
+        let mut signed = opener.reader.position();
+        while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(SIGN_EVERY)
+        {
+            let position = opener.reader.position();
+            if position == signed {
+                continue;
+            }
+            match sign_head(&opener) {
+                Ok(_) => signed = position,
+                Err(error) => {
+                    tracing::error!(error = %crate::chain_of(&error), "a checkpoint is not signed");
+                }
+            }
+        }
+    })?;
+    Ok(Signing { stop, thread })
+}
+
+fn watch_durable(reader: &Reader) -> watch::Receiver<u64> {
+    let (sender, receiver) = watch::channel(reader.position().get());
+    reader.on_advance(move |durable| {
+        sender.send_replace(durable.position.get());
+    });
+    receiver
+}

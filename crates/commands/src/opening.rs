@@ -1,0 +1,214 @@
+//! Opening stored events again: frame to typed event.
+
+use std::sync::Arc;
+
+use sokhoe_chain::{EventHash, EventHeader, EventKey, StreamId, StreamKind};
+use sokhoe_codec::{CodecError, Stored};
+use sokhoe_record::{EventId, Identifier, PersonId};
+use sokhoe_registry::{Digests, IdentifierDigest, Registry};
+use sokhoe_storage::{Frame, FrameRef, Position, ReadError, Reader};
+use sokhoe_vault::{KeyError, OpenError, StreamKey, Vault};
+
+/// A stored event, opened.
+#[derive(Debug, Clone)]
+pub struct OpenedEvent {
+    /// What was sealed.
+    pub stored: Stored,
+    /// The stream it lies in.
+    pub stream: StreamId,
+    /// What kind of stream that is.
+    pub stream_kind: StreamKind,
+    /// 1-based place in its stream.
+    pub version: u64,
+    /// 1-based place in the log.
+    pub position: u64,
+    /// Group time, microseconds since 1970 UTC.
+    pub recorded_at_us: i64,
+    /// Hash of its header.
+    pub hash: EventHash,
+    /// Hash of the stream's event before it.
+    pub previous: EventHash,
+}
+
+impl OpenedEvent {
+    /// Returns whose record the stream is; `None` for system streams.
+    #[must_use]
+    pub fn person(&self) -> Option<PersonId> {
+        (self.stream_kind == StreamKind::Record).then(|| PersonId::from_bytes(self.stream.0))
+    }
+
+    /// Tells whether this is the second frame of a pair, standing in the other person's stream.
+    #[must_use]
+    pub fn mirror(&self) -> bool {
+        let addressed = self.stored.event.person.as_ref().and_then(|person| person.id());
+        matches!((addressed, self.person()), (Some(to), Some(in_stream)) if to != in_stream)
+    }
+}
+
+/// Why a stored event could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum UnsealError {
+    /// The log could not be read.
+    #[error("read a stored event")]
+    Read(#[from] ReadError),
+    /// Its stream's key is missing, destroyed or damaged.
+    #[error("open the event at position {position}")]
+    Key {
+        /// Where it is.
+        position: u64,
+        /// What is wrong with the key.
+        source: KeyError,
+    },
+    /// The payload does not open under its key.
+    #[error("open the event at position {position}")]
+    Seal {
+        /// Where it is.
+        position: u64,
+        /// What does not fit.
+        source: OpenError,
+    },
+    /// The payload opens but is no event that this program knows.
+    #[error("decode the event at position {position}")]
+    Decode {
+        /// Where it is.
+        position: u64,
+        /// What is wrong with the bytes.
+        source: CodecError,
+    },
+}
+
+impl UnsealError {
+    /// Tells whether the stream's key was destroyed on purpose.
+    #[must_use]
+    pub fn erased(&self) -> bool {
+        matches!(self, Self::Key { source: KeyError::Destroyed { .. }, .. })
+    }
+}
+
+/// Opens stored events for the write side and for projections. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) reader: Reader,
+    pub(crate) registry: Arc<Registry>,
+}
+
+impl Opener {
+    /// Returns the log's reader.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Returns the registry.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Returns the vault.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Finds and opens the event that has an id; `None` when no durable event has it.
+    ///
+    /// # Errors
+    /// When it cannot be read or opened.
+    pub fn by_id(&self, id: EventId) -> Result<Option<OpenedEvent>, UnsealError> {
+        match self.registry.taken(self.event(&id)) {
+            Some(position) if position <= self.reader.position().get() => {
+                self.by_position(position).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Opens the event at a position.
+    ///
+    /// # Errors
+    /// When it cannot be read or opened.
+    pub fn by_position(&self, position: u64) -> Result<OpenedEvent, UnsealError> {
+        let frame = self.reader.read_position(Position::new(position))?;
+        self.open(&frame)
+    }
+
+    /// Opens a whole stream, in the order of versions.
+    ///
+    /// # Errors
+    /// When it cannot be read or opened.
+    pub fn stream(&self, stream: StreamId) -> Result<Vec<OpenedEvent>, UnsealError> {
+        let frames = self.reader.read_stream(&stream)?;
+        let Some(first) = frames.first() else { return Ok(Vec::new()) };
+        let key = self.key(stream, first.position.get())?;
+        frames.iter().map(|frame| self.open_with(&key, frame)).collect()
+    }
+
+    /// Opens one frame.
+    ///
+    /// # Errors
+    /// When its key is not there or its payload does not open.
+    pub fn open(&self, frame: &Frame) -> Result<OpenedEvent, UnsealError> {
+        let key = self.key(frame.header.stream, frame.position.get())?;
+        self.open_with(&key, frame)
+    }
+
+    /// Opens a frame of a scan; `None` for the log's own events, which have no sealed payload.
+    ///
+    /// # Errors
+    /// When its key is not there or its payload does not open.
+    pub fn open_scanned(&self, frame: &FrameRef<'_>) -> Result<Option<OpenedEvent>, UnsealError> {
+        let header = frame.header()?;
+        if header.stream_kind == StreamKind::Keeper {
+            return Ok(None);
+        }
+        let position = frame.position.get();
+        let key = self.key(header.stream, position)?;
+        let parts = (position, frame.hash(), &header, frame.payload);
+        self.unseal(&key, parts).map(Some)
+    }
+
+    fn key(&self, stream: StreamId, position: u64) -> Result<StreamKey, UnsealError> {
+        self.vault.stream_key(stream).map_err(|source| UnsealError::Key { position, source })
+    }
+
+    fn open_with(&self, key: &StreamKey, frame: &Frame) -> Result<OpenedEvent, UnsealError> {
+        let parts = (frame.position.get(), frame.hash(), &frame.header, frame.payload.as_slice());
+        self.unseal(key, parts)
+    }
+
+    fn unseal(
+        &self,
+        key: &StreamKey,
+        (position, hash, header, payload): (u64, EventHash, &EventHeader, &[u8]),
+    ) -> Result<OpenedEvent, UnsealError> {
+        let plaintext = self
+            .vault
+            .unseal(key, header, payload)
+            .map_err(|source| UnsealError::Seal { position, source })?;
+        let stored = sokhoe_codec::decode(&plaintext)
+            .map_err(|source| UnsealError::Decode { position, source })?;
+        Ok(OpenedEvent {
+            stored,
+            stream: header.stream,
+            stream_kind: header.stream_kind,
+            version: header.version,
+            position,
+            recorded_at_us: header.recorded_at_us,
+            hash,
+            previous: header.previous,
+        })
+    }
+}
+
+impl Digests for Opener {
+    fn event(&self, id: &EventId) -> EventKey {
+        self.vault.secrets().event_mac(id.as_bytes())
+    }
+
+    fn identifier(&self, identifier: &Identifier) -> IdentifierDigest {
+        let secrets = self.vault.secrets();
+        IdentifierDigest(secrets.identifier_digest(identifier.system.as_str(), &identifier.value))
+    }
+}

@@ -1,0 +1,335 @@
+//! From a typed event to sealed frames that the writer only has to stamp.
+//!
+//! Everything here may run on many threads at once; the writer has the last word on what only the
+//! order of the log decides.
+
+use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Registered, may_append};
+use sokhoe_chain::{Aead, Batch, EventHeader, StreamId, StreamKind};
+use sokhoe_codec::Stored;
+use sokhoe_record::{Data, Event, EventId, FieldError, Incoming, Instant, PersonId, PersonRef};
+use sokhoe_registry::{Digests, changes_of};
+use sokhoe_storage::{Draft, FRAME_BYTES_MAX};
+
+use crate::content::ContentDigest;
+use crate::enrich::enrich;
+use crate::lookup::LookedUp;
+use crate::opening::Opener;
+use crate::refusal::Refusal;
+use crate::stage::{Plan, stream_of};
+use crate::system::SystemStream;
+
+/// How far ahead of the server's clock an event may say it happened: clocks differ, the future does not happen.
+const AHEAD_MAX_US: i64 = Instant::DAY_US;
+
+/// An event ready for the writer, its batch not yet written into the headers.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    frames: Vec<(EventHeader, Vec<u8>)>,
+}
+
+/// Who sends, when, and with which lists.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) now_us: i64,
+    pub(crate) catalogue: &'a sokhoe_catalogue::Catalogue,
+}
+
+/// Decides what can be decided before the writer, completes the event and seals it.
+pub(crate) fn prepare(
+    opener: &Opener,
+    around: Circumstances<'_>,
+    incoming: Incoming,
+    content: ContentDigest,
+    looked_up: &LookedUp,
+) -> Result<Prepared, Refusal> {
+    let Incoming { mut event, expected_version } = incoming;
+    let resolved = resolve_person(opener, &event, looked_up);
+    authorise(around.principal, &mut event, resolved.as_ref().ok().copied().flatten(), looked_up)?;
+    let person = resolved?;
+    check_time(&event, around.now_us)?;
+    settle(opener, around, &mut event, looked_up)?;
+    event.person = person.map(PersonRef::Id);
+
+    let changes = match person {
+        Some(person) => changes_of(&event, person, looked_up.root_data(), opener),
+        None => Vec::new(),
+    };
+    let mirrored = mirrored_person(&event, looked_up);
+    let event_id = event.event_id;
+    let stored = Stored {
+        event,
+        recorded_by: around.principal.sender.clone(),
+        content: content.from_sender(&around.principal.sender),
+        cause: None,
+    };
+    let frames = seal(opener, &stored, person, mirrored)?;
+    let plan = Plan {
+        event_id,
+        key: opener.event(&event_id),
+        person,
+        changes,
+        expected_version,
+        frame_count: if frames.len() == 2 { 2 } else { 1 },
+    };
+    if let (true, Some(person)) = (plan.registers(), person) {
+        opener.registry.announce(person, &plan.changes);
+    }
+    Ok(Prepared { plan, frames })
+}
+
+/// Finds whom the event is about, or gives a new person their id.
+fn resolve_person(
+    opener: &Opener,
+    event: &Event,
+    looked_up: &LookedUp,
+) -> Result<Option<PersonId>, Refusal> {
+    if let Some(found) = looked_up.event() {
+        // A correction stands where the corrected entry stands, so that an unmerge parts neither.
+        let addressed = find(opener, event.person.as_ref())?;
+        let same = |a, b| opener.registry.survivor(a, None) == opener.registry.survivor(b, None);
+        return match (addressed, found.person()) {
+            (Some(addressed), Some(person)) if same(addressed, person) => Ok(Some(person)),
+            (None, None) => Ok(None),
+            _ => Err(Refusal::field(
+                looked_up.pointer(),
+                "unknown_event",
+                "expected the id of an event in this person's record",
+            )),
+        };
+    }
+    match &event.data {
+        Data::PersonRegistered(_) => {
+            let mut id = [0; 16];
+            getrandom::fill(&mut id).map_err(|error| {
+                tracing::error!(%error, "the system gives no random bytes");
+                Refusal::Internal
+            })?;
+            Ok(Some(PersonId::from_bytes(id)))
+        }
+        _ => find(opener, event.person.as_ref()),
+    }
+}
+
+fn find(opener: &Opener, person: Option<&PersonRef>) -> Result<Option<PersonId>, Refusal> {
+    let unknown = || {
+        Refusal::field("/person", "unknown_person", "expected a person who was registered before")
+    };
+    match person {
+        None => Ok(None),
+        Some(PersonRef::Id(id)) if opener.registry.knows(*id) => Ok(Some(*id)),
+        Some(PersonRef::Identifier(identifier)) => {
+            opener.registry.find(opener.identifier(identifier)).map(Some).ok_or_else(unknown)
+        }
+        Some(PersonRef::Id(_) | PersonRef::Unresolved(_)) => Err(unknown()),
+    }
+}
+
+fn authorise(
+    principal: &Principal,
+    event: &mut Event,
+    person: Option<PersonId>,
+    looked_up: &LookedUp,
+) -> Result<(), Refusal> {
+    let (facility, parent) = match &event.data {
+        Data::FacilityRegistered(data) => (Some(data.facility.as_str()), data.parent.as_deref()),
+        Data::PractitionerRegistered(data) => (data.facility.as_deref(), None),
+        _ => (None, None),
+    };
+    let request = AppendRequest {
+        kind: event.kind(),
+        facility: event.facility.as_deref(),
+        person,
+        registered: Registered { facility, parent },
+        corrected: looked_up.event().map(|found| Corrected {
+            facility: found.stored.event.facility.as_deref(),
+            person: found.person(),
+            recorded_by: &found.stored.recorded_by,
+        }),
+    };
+    match may_append(principal, &request) {
+        Decision::Allowed { facility, .. } => {
+            if event.facility.is_none() {
+                event.facility = facility.map(str::to_owned);
+            }
+            Ok(())
+        }
+        Decision::Denied(denial) => {
+            Err(Refusal::Forbidden { rule: denial.rule.0, because: denial.because })
+        }
+    }
+}
+
+fn check_time(event: &Event, now_us: i64) -> Result<(), Refusal> {
+    if event.occurred_at.earliest_us() > now_us.saturating_add(AHEAD_MAX_US) {
+        let detail = "expected a time that is not in the future";
+        return Err(Refusal::field("/occurred_at", "in_the_future", detail));
+    }
+    Ok(())
+}
+
+/// Resolves references, checks codes, adds labels; for a correction in its replacement.
+fn settle(
+    opener: &Opener,
+    around: Circumstances<'_>,
+    event: &mut Event,
+    looked_up: &LookedUp,
+) -> Result<(), Refusal> {
+    let (day, _) = event.occurred_at.local_days();
+    let mut errors = match (&mut event.data, looked_up.root_data()) {
+        (Data::CorrectionMade(correction), Some(root)) => match &mut correction.replacement {
+            Some(replacement) => {
+                let mut data = replacement.data(root.kind()).map_err(Refusal::Invalid)?;
+                let mut errors = enrich(&mut data, day, around.catalogue);
+                errors.extend(resolve_references(opener, &mut data));
+                for error in &mut errors {
+                    error.pointer = error.pointer.replacen("/data", "/data/replacement", 1);
+                }
+                replacement.settle(&data);
+                errors
+            }
+            None => Vec::new(),
+        },
+        (data, _) => {
+            let mut errors = enrich(data, day, around.catalogue);
+            errors.extend(resolve_references(opener, data));
+            errors
+        }
+    };
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        errors.truncate(sokhoe_record::limits::ERRORS_MAX);
+        Err(Refusal::Invalid(errors))
+    }
+}
+
+/// Turns references to other people into random ids; who is unknown is kept as text, but for a
+/// merge, which needs both.
+fn resolve_references(opener: &Opener, data: &mut Data) -> Vec<FieldError> {
+    let must_be_known = matches!(data, Data::PeopleMerged(_));
+    let mut errors = Vec::new();
+    data.person_refs_mut(|pointer, person| {
+        let known = match &*person {
+            PersonRef::Id(id) => Some(*id).filter(|id| opener.registry.knows(*id)),
+            PersonRef::Identifier(identifier) => {
+                opener.registry.find(opener.identifier(identifier))
+            }
+            PersonRef::Unresolved(_) => None,
+        };
+        match (known, &*person) {
+            (Some(id), _) => *person = PersonRef::Id(id),
+            (None, _) if must_be_known => errors.push(FieldError {
+                pointer: pointer.to_owned(),
+                code: "unknown_person",
+                detail: "expected a person who was registered before".into(),
+            }),
+            (None, PersonRef::Id(id)) => *person = PersonRef::Unresolved(id.to_string()),
+            (None, PersonRef::Identifier(identifier)) => {
+                let text = format!("{} {}", identifier.system, identifier.value);
+                *person = PersonRef::Unresolved(text);
+            }
+            (None, PersonRef::Unresolved(_)) => {}
+        }
+    });
+    errors
+}
+
+/// The other person whose stream holds the event too.
+fn mirrored_person(event: &Event, looked_up: &LookedUp) -> Option<PersonId> {
+    match &event.data {
+        Data::PeopleMerged(merge) => merge.retired.id(),
+        Data::PeopleUnmerged(_) => looked_up.retired(),
+        _ => None,
+    }
+}
+
+fn seal(
+    opener: &Opener,
+    stored: &Stored,
+    person: Option<PersonId>,
+    mirrored: Option<PersonId>,
+) -> Result<Vec<(EventHeader, Vec<u8>)>, Refusal> {
+    let internal = |error: &dyn std::error::Error| {
+        tracing::error!(error = %crate::chain_of(error), "an event could not be sealed");
+        Refusal::Internal
+    };
+    let plaintext = sokhoe_codec::encode(stored).map_err(|error| internal(&error))?;
+    if plaintext.len() > FRAME_BYTES_MAX - 4096 {
+        let limit = u64::try_from(FRAME_BYTES_MAX - 4096).unwrap_or(u64::MAX);
+        return Err(Refusal::TooLarge { what: "the event", limit });
+    }
+    let (stream, kind) = match person {
+        Some(person) => (stream_of(person), StreamKind::Record),
+        None => (SystemStream::of(&stored.event).id(opener.vault()), StreamKind::System),
+    };
+    let id = stored.event.event_id;
+    let mut targets = vec![(stream, kind, opener.event(&id))];
+    if let Some(mirrored) = mirrored {
+        targets.push((stream_of(mirrored), StreamKind::Record, opener.event(&mirror_id(opener, id))));
+    }
+    let mut frames = Vec::with_capacity(targets.len());
+    for (stream, kind, event_key) in targets {
+        let key =
+            opener.vault.stream_key_or_new(stream).map_err(|error| internal(&error))?;
+        let sealed = opener.vault.seal(&key, &plaintext).map_err(|error| internal(&error))?;
+        let mut header = EventHeader::new(kind, stream, Aead::Aes256Gcm);
+        sealed.describe(&mut header);
+        header.event_key = event_key;
+        header.key_epoch = key.epoch();
+        frames.push((header, sealed.bytes));
+    }
+    Ok(frames)
+}
+
+/// The id under which the second frame of a pair takes its place: derived, so that it is taken once.
+fn mirror_id(opener: &Opener, id: EventId) -> EventId {
+    let derived = opener.vault.secrets().derive("sokhoe:mirror:v1", &[id.as_bytes()]);
+    EventId::from_bytes(derived.first_chunk().copied().unwrap_or_default())
+}
+
+/// Encodes the headers of all frames of a request, which is a batch when there are several.
+pub(crate) fn into_drafts(prepared: Vec<Prepared>) -> Result<(Vec<Plan>, Vec<Draft>), Refusal> {
+    let frame_count: usize = prepared.iter().map(|event| event.frames.len()).sum();
+    let too_large = |what, limit: usize| Refusal::TooLarge {
+        what,
+        limit: u64::try_from(limit).unwrap_or(u64::MAX),
+    };
+    let many = || too_large("the batch", sokhoe_storage::REQUEST_EVENTS_MAX);
+    if frame_count > sokhoe_storage::REQUEST_EVENTS_MAX {
+        return Err(many());
+    }
+    let count = u16::try_from(frame_count).map_err(|_| many())?;
+    let batch_id = prepared.first().map_or(0, |event| batch_id(&event.plan));
+    let mut plans = Vec::with_capacity(prepared.len());
+    let mut drafts = Vec::with_capacity(frame_count);
+    let mut bytes = 0;
+    for event in prepared {
+        plans.push(event.plan);
+        for (mut header, payload) in event.frames {
+            let index = u16::try_from(drafts.len()).map_err(|_| many())?;
+            header.batch = (count > 1).then_some(Batch { id: batch_id, index, count });
+            let draft = Draft::new(&header, payload)
+                .map_err(|_| too_large("the event", FRAME_BYTES_MAX))?;
+            bytes += draft.frame_bytes();
+            drafts.push(draft);
+        }
+    }
+    if bytes > sokhoe_storage::REQUEST_BYTES_MAX {
+        return Err(too_large("the batch", sokhoe_storage::REQUEST_BYTES_MAX));
+    }
+    Ok((plans, drafts))
+}
+
+/// A batch is named by its first event's key: as unique as that, and never zero.
+fn batch_id(plan: &Plan) -> u64 {
+    let bytes = plan.key.0.first_chunk::<8>().copied().unwrap_or_default();
+    u64::from_le_bytes(bytes).max(1)
+}
+
+/// The stream of a person's record.
+#[must_use]
+pub fn record_stream(person: PersonId) -> StreamId {
+    stream_of(person)
+}

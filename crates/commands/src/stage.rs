@@ -1,0 +1,221 @@
+//! What the log's writer decides for each request, in log order, and acknowledges once it is durable.
+
+use std::sync::Arc;
+
+use sokhoe_chain::{EventKey, StreamId};
+use sokhoe_record::{EventId, Instant, PersonId};
+use sokhoe_registry::{Change, Refused, Registry};
+use sokhoe_storage::{BeforeSync, Draft, Group, Stage, Stamped, WriteFailure};
+use sokhoe_vault::Vault;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::receipt::Receipt;
+use crate::refusal::Refusal;
+
+/// What the writer must know to decide about one event.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) event_id: EventId,
+    pub(crate) key: EventKey,
+    /// Whose record it belongs to; `None` for system streams.
+    pub(crate) person: Option<PersonId>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) expected_version: Option<u64>,
+    /// One, or two for what stands in both streams of a merge.
+    pub(crate) frame_count: u64,
+}
+
+impl Plan {
+    pub(crate) fn registers(&self) -> bool {
+        matches!(self.changes.first(), Some(Change::Registered { .. }))
+    }
+}
+
+/// Why the writer did not take a request.
+#[derive(Debug)]
+pub(crate) enum Undecided {
+    /// The event at this index is refused.
+    Refused(usize, Refusal),
+    /// The id of the event at this index is taken by the event at this position.
+    Taken(usize, u64),
+    /// The log has stopped; whether the request is on disk is unknown.
+    Stopped,
+}
+
+/// What a request comes to.
+pub(crate) type Decision = Result<Vec<Receipt>, Undecided>;
+
+/// Events to take together or not at all.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) plans: Vec<Plan>,
+    /// The frames of all plans in their order.
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) reply: oneshot::Sender<Decision>,
+    /// A place in the queue, given back once the request is decided.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// The write side's part in the commit.
+#[derive(Debug)]
+pub(crate) struct Decide {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) vault: Arc<Vault>,
+}
+
+impl Stage for Decide {
+    type Request = Request;
+
+    fn decide(&mut self, request: Request, group: &mut Group<'_>) {
+        let Request { plans, drafts, reply, place } = request;
+        drop(place);
+        let admitted = self.admit(&plans, group);
+        withdraw(&self.registry, &plans);
+        if let Err(undecided) = admitted {
+            let _ = reply.send(Err(undecided));
+            return;
+        }
+        let mut stamped = Vec::with_capacity(drafts.len());
+        if let Err(error) = group.append(&drafts, &mut stamped) {
+            // Sizes are checked before the queue, so this is a bug. Nothing was written; the ids stay
+            // taken until the next start, which is the safe side.
+            tracing::error!(%error, "a checked request does not fit a commit group");
+            let _ = reply.send(Err(Undecided::Refused(0, Refusal::Internal)));
+            return;
+        }
+        let receipts = receipts(&plans, &stamped);
+        group.on_durable(move |outcome| {
+            let _ = reply.send(match outcome {
+                Ok(_) => Ok(receipts),
+                Err(_) => Err(Undecided::Stopped),
+            });
+        });
+    }
+
+    fn before_sync(&mut self) -> Option<BeforeSync> {
+        let vault = Arc::clone(&self.vault);
+        Some(Box::new(move || vault.persist_pending().map_err(Into::into)))
+    }
+
+    fn refuse(&mut self, request: Request, _because: &WriteFailure) {
+        withdraw(&self.registry, &request.plans);
+        let _ = request.reply.send(Err(Undecided::Stopped));
+    }
+}
+
+/// Takes back what registrations announced, now that they are decided or given up.
+pub(crate) fn withdraw(registry: &Registry, plans: &[Plan]) {
+    for plan in plans.iter().filter(|plan| plan.registers()) {
+        if let Some(person) = plan.person {
+            registry.withdraw(person, &plan.changes);
+        }
+    }
+}
+
+impl Decide {
+    /// Takes ids and applies changes of all events, or of none.
+    fn admit(&self, plans: &[Plan], group: &Group<'_>) -> Result<(), Undecided> {
+        let mut position = group.last_position().get();
+        let mut planned = Vec::with_capacity(plans.len());
+        for (index, plan) in plans.iter().enumerate() {
+            let before = plans.get(..index).unwrap_or_default();
+            if let Err(refusal) = self.expect(plan, before, group) {
+                self.give_back(before);
+                return Err(Undecided::Refused(index, refusal));
+            }
+            if let Err(taken) = self.registry.take(plan.key, position + 1) {
+                self.give_back(before);
+                return Err(Undecided::Taken(index, taken));
+            }
+            planned.push(position + 1);
+            position += plan.frame_count;
+        }
+        if plans.iter().all(|plan| plan.changes.is_empty()) {
+            return Ok(());
+        }
+        let changes = plans.iter().zip(&planned).map(|(plan, at)| (plan.changes.as_slice(), *at));
+        self.registry.apply_all(changes).map_err(|(index, refused)| {
+            self.give_back(plans);
+            Undecided::Refused(index, refusal_of(refused))
+        })
+    }
+
+    /// Checks that the person is there and the record at the version that the sender expects.
+    fn expect(&self, plan: &Plan, before: &[Plan], group: &Group<'_>) -> Result<(), Refusal> {
+        let Some(person) = plan.person else { return Ok(()) };
+        let in_batch = || before.iter().any(|e| e.registers() && e.person == Some(person));
+        if !plan.registers() && !self.registry.knows(person) && !in_batch() {
+            return Err(refusal_of(Refused::UnknownPerson));
+        }
+        let Some(expected) = plan.expected_version else { return Ok(()) };
+        let survivor = self.registry.survivor(person, None).unwrap_or(person);
+        let mut members = self.registry.members(survivor, None);
+        if members.is_empty() {
+            members.push(person);
+        }
+        let committed: u64 = members.iter().map(|member| group.version(&stream_of(*member))).sum();
+        let added: u64 = before
+            .iter()
+            .filter(|e| e.person.is_some_and(|person| members.contains(&person)))
+            .map(|e| e.frame_count)
+            .sum();
+        let current = committed + added;
+        if current == expected { Ok(()) } else { Err(Refusal::VersionMismatch { current }) }
+    }
+
+    fn give_back(&self, plans: &[Plan]) {
+        for plan in plans {
+            self.registry.give_back(plan.key);
+        }
+    }
+}
+
+fn receipts(plans: &[Plan], stamped: &[Stamped]) -> Vec<Receipt> {
+    let mut receipts = Vec::with_capacity(plans.len());
+    let mut stamped = stamped.iter();
+    for plan in plans {
+        let Some(first) = stamped.next() else { break };
+        if plan.frame_count == 2 {
+            stamped.next();
+        }
+        receipts.push(Receipt {
+            event_id: plan.event_id,
+            person_id: plan.person,
+            version: first.version,
+            position: first.position.get(),
+            hash: first.hash,
+            recorded_at: Instant::from_micros(first.recorded_at_us),
+            duplicate: false,
+        });
+    }
+    receipts
+}
+
+pub(crate) fn refusal_of(refused: Refused) -> Refusal {
+    match refused {
+        Refused::IdentifierTaken => {
+            Refusal::Conflict { because: "an identifier is already linked to another person" }
+        }
+        Refused::UnknownPerson => Refusal::field(
+            "/person",
+            "unknown_person",
+            "expected a person who was registered before",
+        ),
+        Refused::AlreadyMerged => Refusal::Conflict {
+            because: "the two are the same person, or one of them is already merged",
+        },
+        Refused::NoSuchMerge => Refusal::Conflict {
+            because: "no merge in force of this person has this event id",
+        },
+        Refused::DeathBeforeBirth => Refusal::field(
+            "/data",
+            "impossible_date",
+            "expected a death that does not come before the birth",
+        ),
+    }
+}
+
+/// A person's record stream has the person's id.
+pub(crate) fn stream_of(person: PersonId) -> StreamId {
+    StreamId(person.into_bytes())
+}

@@ -1,0 +1,354 @@
+//! Taking events in order: one, many with answers as they become durable, or all together.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sokhoe_access::Principal;
+use sokhoe_record::{Data, EventId, Incoming, Instant};
+use sokhoe_registry::Digests;
+use sokhoe_storage::SubmitError;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::content::ContentDigest;
+use crate::house::House;
+use crate::lookup::{LookedUp, look_up, named_event};
+use crate::opening::UnsealError;
+use crate::prepare::{Circumstances, Prepared, into_drafts, prepare};
+use crate::receipt::Receipt;
+use crate::refusal::Refusal;
+use crate::stage::{Decision, Plan, Request, Undecided, withdraw};
+
+/// Lines of one submission that may wait for their answers at once.
+const WAITING_MAX: usize = 4096;
+
+/// How long a position that the writer gave out may take to become durable, a stalled disk included.
+const DURABLE_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// What tells a retry: the event's id and what was received.
+#[derive(Debug, Clone, Copy)]
+struct Identity {
+    event_id: EventId,
+    content: ContentDigest,
+}
+
+/// An event on its way.
+#[derive(Debug)]
+enum Line {
+    Answered(Result<Receipt, Refusal>),
+    Queued(oneshot::Receiver<Decision>, Identity),
+    Taken(u64, Identity),
+}
+
+/// Whether a full queue turns an event away or makes it wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WhenFull {
+    Refuse,
+    Wait,
+}
+
+/// Events of one sender, taken in order and answered in order.
+///
+/// Push events, ask for answers; an answer comes once its event is durable. A full queue makes
+/// `push` wait, and so the sender.
+#[derive(Debug)]
+pub struct Submission {
+    house: Arc<House>,
+    principal: Principal,
+    lines: VecDeque<Line>,
+}
+
+impl Submission {
+    pub(crate) fn new(house: Arc<House>, principal: Principal) -> Self {
+        Self { house, principal, lines: VecDeque::new() }
+    }
+
+    /// How many events wait for their answers.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether answers should be taken before more is pushed.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.lines.len() >= WAITING_MAX
+    }
+
+    /// Puts an event into the queue; waits while the queue is full.
+    pub async fn push(&mut self, incoming: Incoming, content: ContentDigest) {
+        if named_event(&incoming.event.data).is_some() {
+            // It may name a line before it, which must be durable to be looked up.
+            self.settle_all().await;
+        }
+        let line = self.house.queue(&self.principal, incoming, content, WhenFull::Wait).await;
+        self.lines.push_back(line);
+    }
+
+    /// Puts in the answer of a line that was refused before it became an event.
+    pub fn refuse(&mut self, refusal: Refusal) {
+        self.lines.push_back(Line::Answered(Err(refusal)));
+    }
+
+    /// Returns the next answer, in the order of the events; `None` when none is waiting.
+    pub async fn next(&mut self) -> Option<Result<Receipt, Refusal>> {
+        let line = self.lines.pop_front()?;
+        Some(self.house.answer(&self.principal, line).await)
+    }
+
+    async fn settle_all(&mut self) {
+        for line in &mut self.lines {
+            if !matches!(line, Line::Answered(_)) {
+                let waiting = std::mem::replace(line, Line::Answered(Err(Refusal::Internal)));
+                *line = Line::Answered(self.house.answer(&self.principal, waiting).await);
+            }
+        }
+    }
+}
+
+impl House {
+    pub(crate) async fn submit(
+        &self,
+        principal: &Principal,
+        incoming: Incoming,
+        content: ContentDigest,
+    ) -> Result<Receipt, Refusal> {
+        let line = self.queue(principal, incoming, content, WhenFull::Refuse).await;
+        self.answer(principal, line).await
+    }
+
+    async fn queue(
+        &self,
+        principal: &Principal,
+        incoming: Incoming,
+        content: ContentDigest,
+        when_full: WhenFull,
+    ) -> Line {
+        let identity = Identity { event_id: incoming.event.event_id, content };
+        if let Some(position) = self.opener.registry.taken(self.opener.event(&identity.event_id)) {
+            return Line::Taken(position, identity);
+        }
+        let queued = async {
+            let place = self.place(when_full).await?;
+            let prepared = self.prepare(principal, incoming, content).await?;
+            self.send(vec![prepared], place)
+        };
+        match queued.await {
+            Ok(receiver) => Line::Queued(receiver, identity),
+            Err(refusal) => Line::Answered(Err(refusal)),
+        }
+    }
+
+    async fn place(&self, when_full: WhenFull) -> Result<OwnedSemaphorePermit, Refusal> {
+        let places = Arc::clone(&self.places);
+        match when_full {
+            WhenFull::Refuse => places.try_acquire_owned().map_err(|_| Refusal::Busy),
+            WhenFull::Wait => places.acquire_owned().await.map_err(|_| Refusal::Stopped),
+        }
+    }
+
+    async fn prepare(
+        &self,
+        principal: &Principal,
+        incoming: Incoming,
+        content: ContentDigest,
+    ) -> Result<Prepared, Refusal> {
+        let looked_up = match named_event(&incoming.event.data) {
+            Some((id, _)) => {
+                if let Some(position) = self.opener.registry.taken(self.opener.event(&id)) {
+                    self.durable_at(position).await?;
+                }
+                look_up(&self.opener, &incoming.event.data)?
+            }
+            None => LookedUp::default(),
+        };
+        if let Some(digest) = named_blob(&incoming.event.data)
+            && !self.has_blob(digest)
+        {
+            let detail = "expected the digest of content that was sent to /v1/blobs before";
+            return Err(Refusal::field("/data/digest", "unknown_blob", detail));
+        }
+        let catalogue = self.catalogue.load();
+        let now_us = self.clock.now_us();
+        let around = Circumstances { principal, now_us, catalogue: &catalogue };
+        prepare(&self.opener, around, incoming, content, &looked_up)
+    }
+
+    fn send(
+        &self,
+        prepared: Vec<Prepared>,
+        place: OwnedSemaphorePermit,
+    ) -> Result<oneshot::Receiver<Decision>, Refusal> {
+        let (plans, drafts) = into_drafts(prepared)?;
+        let (reply, receiver) = oneshot::channel();
+        let submitted = self.submitter.submit(Request { plans, drafts, reply, place });
+        submitted.map_err(|error| {
+            let refusal = match error {
+                SubmitError::Full(_) => Refusal::Busy,
+                SubmitError::Stopped(_) => Refusal::Stopped,
+            };
+            withdraw(&self.opener.registry, &error.into_request().plans);
+            refusal
+        })?;
+        Ok(receiver)
+    }
+
+    async fn answer(&self, principal: &Principal, line: Line) -> Result<Receipt, Refusal> {
+        match line {
+            Line::Answered(answer) => answer,
+            Line::Taken(position, identity) => self.compare(principal, position, identity).await,
+            Line::Queued(receiver, identity) => match receiver.await {
+                Ok(Ok(mut receipts)) => receipts.pop().ok_or(Refusal::Internal),
+                Ok(Err(Undecided::Refused(_, refusal))) => Err(refusal),
+                Ok(Err(Undecided::Taken(_, position))) => {
+                    self.compare(principal, position, identity).await
+                }
+                Ok(Err(Undecided::Stopped)) | Err(_) => Err(Refusal::Stopped),
+            },
+        }
+    }
+
+    /// Tells a retry, which gets the first receipt again, from another event with the same id.
+    async fn compare(
+        &self,
+        principal: &Principal,
+        position: u64,
+        identity: Identity,
+    ) -> Result<Receipt, Refusal> {
+        self.durable_at(position).await?;
+        let found = match self.opener.by_position(position) {
+            Ok(found) => found,
+            Err(error) if error.erased() => return Err(Refusal::Gone),
+            Err(error) => return Err(unreadable(&error)),
+        };
+        if found.stored.content != identity.content.from_sender(&principal.sender) {
+            return Err(Refusal::IdTaken);
+        }
+        Ok(Receipt {
+            event_id: identity.event_id,
+            person_id: found.person(),
+            version: found.version,
+            position,
+            hash: found.hash,
+            recorded_at: Instant::from_micros(found.recorded_at_us),
+            duplicate: true,
+        })
+    }
+
+    /// Takes all events or none. Events that were taken before, alike, count as taken.
+    pub(crate) async fn submit_atomic(
+        &self,
+        principal: &Principal,
+        events: Vec<(Incoming, ContentDigest)>,
+    ) -> Result<Vec<Receipt>, (usize, Refusal)> {
+        let identities: Vec<Identity> = events
+            .iter()
+            .map(|(incoming, content)| Identity {
+                event_id: incoming.event.event_id,
+                content: *content,
+            })
+            .collect();
+        let mut receipts: Vec<Option<Receipt>> = Vec::with_capacity(events.len());
+        for (index, identity) in identities.iter().enumerate() {
+            let taken = self.opener.registry.taken(self.opener.event(&identity.event_id));
+            receipts.push(match taken {
+                Some(position) => {
+                    let same = self.compare(principal, position, *identity).await;
+                    Some(same.map_err(|refusal| (index, refusal))?)
+                }
+                None => None,
+            });
+        }
+        let (new, prepared) = self.prepare_all(principal, events, &receipts).await?;
+        if !new.is_empty() {
+            let fresh = self.send_all(principal, &new, prepared, &identities).await?;
+            for (index, receipt) in new.into_iter().zip(fresh) {
+                if let Some(slot) = receipts.get_mut(index) {
+                    *slot = Some(receipt);
+                }
+            }
+        }
+        receipts.into_iter().map(|receipt| receipt.ok_or((0, Refusal::Internal))).collect()
+    }
+
+    async fn prepare_all(
+        &self,
+        principal: &Principal,
+        events: Vec<(Incoming, ContentDigest)>,
+        taken: &[Option<Receipt>],
+    ) -> Result<(Vec<usize>, Vec<Prepared>), (usize, Refusal)> {
+        let mut new = Vec::new();
+        let mut prepared: Vec<Prepared> = Vec::new();
+        for (index, (incoming, content)) in events.into_iter().enumerate() {
+            if matches!(taken.get(index), Some(Some(_))) {
+                continue;
+            }
+            match self.prepare(principal, incoming, content).await {
+                Ok(event) => {
+                    prepared.push(event);
+                    new.push(index);
+                }
+                Err(refusal) => {
+                    let plans: Vec<Plan> = prepared.into_iter().map(|event| event.plan).collect();
+                    withdraw(&self.opener.registry, &plans);
+                    return Err((index, refusal));
+                }
+            }
+        }
+        Ok((new, prepared))
+    }
+
+    async fn send_all(
+        &self,
+        principal: &Principal,
+        new: &[usize],
+        prepared: Vec<Prepared>,
+        identities: &[Identity],
+    ) -> Result<Vec<Receipt>, (usize, Refusal)> {
+        let at = |index: usize| new.get(index).copied().unwrap_or(0);
+        let first = |refusal| (at(0), refusal);
+        let place = self.place(WhenFull::Refuse).await.map_err(first)?;
+        let receiver = self.send(prepared, place).map_err(first)?;
+        match receiver.await {
+            Ok(Ok(receipts)) => Ok(receipts),
+            Ok(Err(Undecided::Refused(index, refusal))) => Err((at(index), refusal)),
+            Ok(Err(Undecided::Taken(index, position))) => {
+                // Somebody took the id meanwhile: a retry of the whole batch will see which.
+                let index = at(index);
+                let refusal = match identities.get(index) {
+                    Some(identity) => match self.compare(principal, position, *identity).await {
+                        Ok(_) => Refusal::Busy,
+                        Err(refusal) => refusal,
+                    },
+                    None => Refusal::Internal,
+                };
+                Err((index, refusal))
+            }
+            Ok(Err(Undecided::Stopped)) | Err(_) => Err((at(0), Refusal::Stopped)),
+        }
+    }
+
+    /// Waits until a position that the writer has given out is durable.
+    pub(crate) async fn durable_at(&self, position: u64) -> Result<(), Refusal> {
+        let mut durable = self.durable.clone();
+        let reached = durable.wait_for(|durable| *durable >= position);
+        match tokio::time::timeout(DURABLE_WAIT_MAX, reached).await {
+            Ok(Ok(_)) => Ok(()),
+            // The log has stopped before it came so far.
+            Ok(Err(_)) | Err(_) => Err(Refusal::Stopped),
+        }
+    }
+}
+
+fn named_blob(data: &Data) -> Option<&str> {
+    match data {
+        Data::DocumentAttached(data) => data.digest.as_deref(),
+        Data::ResourceKept(data) => data.digest.as_deref(),
+        _ => None,
+    }
+}
+
+fn unreadable(error: &UnsealError) -> Refusal {
+    tracing::error!(error = %crate::chain_of(error), "a stored event could not be opened");
+    Refusal::Internal
+}
