@@ -175,3 +175,49 @@ impl Field for Decimal {
         serde_json::json!({ "type": "number" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Decimal;
+
+    #[test]
+    fn every_digit_is_kept() {
+        for text in [
+            "0",
+            "6.50",
+            "-0.001",
+            "148",
+            "123456789012345678",
+            "0.123456789012345678",
+        ] {
+            let read = Decimal::parse(text).unwrap();
+            assert_eq!(read.to_string(), text);
+            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn exponents_are_worked_out() {
+        let read = |text: &str| Decimal::parse(text).unwrap().to_string();
+        assert_eq!(read("1.5e3"), "1500");
+        assert_eq!(read("15E-1"), "1.5");
+        assert_eq!(read("1.50e1"), "15.0");
+        assert_eq!(read("0e999"), "0");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_not_rounded() {
+        for text in [
+            "1e19",
+            "1e-19",
+            "12345678901234567890",
+            "1e99999999999",
+            "",
+            "-",
+            "1.",
+            ".5",
+        ] {
+            assert!(Decimal::parse(text).is_err(), "{text}");
+        }
+    }
+}

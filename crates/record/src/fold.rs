@@ -37,7 +37,6 @@ pub use social::{
 
 pub(crate) use effective::{Corrections, unique};
 
-
 /// An event as the log has it: what the sender said, and what the server added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedEvent {

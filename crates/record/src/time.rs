@@ -214,6 +214,14 @@ impl PartialDate {
     }
 }
 
+impl std::str::FromStr for PartialDate {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        Self::parse(text)
+    }
+}
+
 impl From<Date> for PartialDate {
     /// Days outside the years that a date may name become the nearest such day.
     fn from(date: Date) -> Self {
