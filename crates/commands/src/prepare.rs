@@ -6,7 +6,7 @@
 use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Registered, may_append};
 use sokhoe_chain::{Aead, Batch, EventHeader, StreamId, StreamKind};
 use sokhoe_codec::Stored;
-use sokhoe_record::{Data, Event, EventId, FieldError, Incoming, Instant, PersonId, PersonRef};
+use sokhoe_record::{Data, Event, EventId, FieldError, Identifier, Incoming, Instant, PersonId, PersonRef};
 use sokhoe_registry::{Digests, changes_of};
 use sokhoe_storage::{Draft, FRAME_BYTES_MAX};
 
@@ -48,6 +48,7 @@ pub(crate) fn prepare(
     let resolved = resolve_person(opener, &event, looked_up);
     authorise(around.principal, &mut event, resolved.as_ref().ok().copied().flatten(), looked_up)?;
     let person = resolved?;
+    adopt_identifier(&mut event);
     check_time(&event, around.now_us)?;
     settle(opener, around, &mut event, looked_up)?;
     event.person = person.map(PersonRef::Id);
@@ -109,6 +110,20 @@ fn resolve_person(
             Ok(Some(PersonId::from_bytes(id)))
         }
         _ => find(opener, event.person.as_ref()),
+    }
+}
+
+/// The identifier that a registration is addressed by names the new person too.
+fn adopt_identifier(event: &mut Event) {
+    if let (Data::PersonRegistered(data), Some(PersonRef::Identifier(addressed))) =
+        (&mut event.data, &event.person)
+    {
+        let same = |known: &Identifier| {
+            known.system == addressed.system && known.value == addressed.value
+        };
+        if !data.identifiers.iter().any(same) {
+            data.identifiers.insert(0, addressed.clone());
+        }
     }
 }
 

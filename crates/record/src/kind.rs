@@ -77,9 +77,10 @@ impl Kind {
         )
     }
 
-    /// Returns whether events of this kind may stand with or without a person.
+    /// Returns whether events of this kind may stand with or without a person: a registration makes its person, and
+    /// resources need not belong to anybody.
     pub fn person_optional(self) -> bool {
-        self == Self::ResourceKept
+        matches!(self, Self::ResourceKept | Self::PersonRegistered)
     }
 
     /// Returns the section that events of this kind mainly belong to; `None` for those outside the record.

@@ -195,6 +195,13 @@ fn check_person(kind: Kind, person: Option<&PersonRef>, cx: &mut Cx) {
     match person {
         None if kind.without_person() || kind.person_optional() => {}
         None => cx.missing(at.key("person")),
+        Some(PersonRef::Id(_)) if kind == Kind::PersonRegistered => {
+            cx.error(
+                at.key("person"),
+                "conflict",
+                "a registration gives the id: expected an identifier, or nothing",
+            );
+        }
         Some(_) if kind.without_person() => {
             cx.error(
                 at.key("person"),

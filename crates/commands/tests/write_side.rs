@@ -1,0 +1,225 @@
+//! What the write side promises, on a real folder with small made-up events.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
+
+use sokhoe_access::Principal;
+use sokhoe_commands::{Commands, ContentDigest, Receipt, Refusal, Settings};
+use sokhoe_record::{Incoming, json, parse_event};
+use sokhoe_storage::Clock;
+
+/// 1 November 2026, 01:00 UTC.
+const NOW_US: i64 = 1_793_494_800_000_000;
+
+fn open(folder: &std::path::Path) -> Commands {
+    Commands::open(Settings::new(&folder.join("data"), Clock::new(|| NOW_US))).unwrap()
+}
+
+fn operator() -> Principal {
+    Principal::operator("tests")
+}
+
+fn event(json_text: &str) -> (Incoming, ContentDigest) {
+    let node = json::parse(json_text.as_bytes()).unwrap();
+    (parse_event(json_text.as_bytes()).unwrap(), ContentDigest::of_json(&node))
+}
+
+fn id(number: u32) -> String {
+    format!("0192f0c1-7a3b-7c11-9e2f-{number:012x}")
+}
+
+fn registration(event: u32, cccd: u32) -> String {
+    format!(
+        r#"{{"event_id": "{}", "kind": "person_registered", "occurred_at": "2026-01-01",
+            "facility": "99001", "data": {{
+            "identifiers": [{{"system": "cccd", "value": "0990850{cccd:05}"}}],
+            "name": {{"full": "Nguyễn Văn A"}}, "sex": "male", "birth_date": "1985-03-07"}}}}"#,
+        id(event)
+    )
+}
+
+fn weight(event: u32, cccd: u32, kilograms: u32) -> String {
+    format!(
+        r#"{{"event_id": "{}", "kind": "observation_recorded", "occurred_at": "2026-02-01",
+            "person": {{"identifier": {{"system": "cccd", "value": "0990850{cccd:05}"}}}},
+            "facility": "99001", "data": {{"code": {{"system": "loinc", "code": "29463-7"}},
+            "value": {{"quantity": {{"value": {kilograms}, "unit": "kg"}}}}}}}}"#,
+        id(event)
+    )
+}
+
+async fn send(commands: &Commands, text: &str) -> Result<Receipt, Refusal> {
+    let (incoming, content) = event(text);
+    commands.submit(&operator(), incoming, content).await
+}
+
+#[tokio::test]
+async fn the_same_event_again_gets_the_first_receipt_and_another_content_a_conflict() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    send(&commands, &registration(1, 1)).await.unwrap();
+    let first = send(&commands, &weight(2, 1, 70)).await.unwrap();
+    let again = send(&commands, &weight(2, 1, 70).replace("  ", " ")).await.unwrap();
+    assert!(again.duplicate);
+    assert_eq!((again.position, again.hash), (first.position, first.hash));
+    assert_eq!(send(&commands, &weight(2, 1, 71)).await, Err(Refusal::IdTaken));
+
+    let (incoming, content) = event(&weight(2, 1, 70));
+    let other = Principal::operator("another sender");
+    assert_eq!(commands.submit(&other, incoming, content).await, Err(Refusal::IdTaken));
+}
+
+#[tokio::test]
+async fn everything_survives_a_clean_stop_and_a_lost_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    send(&commands, &registration(1, 1)).await.unwrap();
+    let before = send(&commands, &weight(2, 1, 70)).await.unwrap();
+    commands.close().unwrap();
+    drop(commands);
+    for lost_cache in [false, true] {
+        if lost_cache {
+            std::fs::remove_dir_all(folder.path().join("data/cache")).unwrap();
+        }
+        let commands = open(folder.path());
+        let again = send(&commands, &weight(2, 1, 70)).await.unwrap();
+        assert!(again.duplicate);
+        assert_eq!(again.hash, before.hash);
+        let taken = send(&commands, &registration(3, 1)).await;
+        assert!(matches!(taken, Err(Refusal::Conflict { .. })), "{taken:?}");
+        commands.close().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_may_register_a_person_and_write_to_them_in_the_next_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let mut submission = commands.submission(operator());
+    for text in [registration(1, 1), weight(2, 1, 70), weight(3, 9, 70), registration(1, 1)] {
+        let (incoming, content) = event(&text);
+        submission.push(incoming, content).await;
+    }
+    let first = submission.next().await.unwrap().unwrap();
+    let second = submission.next().await.unwrap().unwrap();
+    assert_eq!(second.person_id, first.person_id);
+    assert_eq!((first.version, second.version), (1, 2));
+    assert!(matches!(submission.next().await.unwrap(), Err(Refusal::Invalid(_))));
+    assert!(submission.next().await.unwrap().unwrap().duplicate);
+    assert!(submission.next().await.is_none());
+}
+
+#[tokio::test]
+async fn an_atomic_batch_is_there_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let batch = vec![event(&registration(1, 1)), event(&weight(2, 1, 70)), event(&weight(3, 8, 1))];
+    let (index, refusal) = commands.submit_atomic(&operator(), batch).await.unwrap_err();
+    assert_eq!(index, 2);
+    assert!(matches!(refusal, Refusal::Invalid(_)));
+    assert!(send(&commands, &weight(4, 1, 70)).await.is_err(), "nobody was registered");
+
+    let batch = || vec![event(&registration(1, 1)), event(&weight(2, 1, 70))];
+    let receipts = commands.submit_atomic(&operator(), batch()).await.unwrap();
+    assert_eq!(receipts.iter().map(|r| r.version).collect::<Vec<_>>(), [1, 2]);
+    let again = commands.submit_atomic(&operator(), batch()).await.unwrap();
+    assert!(again.iter().all(|receipt| receipt.duplicate));
+}
+
+#[tokio::test]
+async fn a_stale_expected_version_is_refused_and_names_the_present_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    send(&commands, &registration(1, 1)).await.unwrap();
+    let at = |version: u64, event: u32| {
+        let head = format!(r#"{{"expected_version": {version}, "#);
+        weight(event, 1, 70).replacen('{', &head, 1)
+    };
+    let stale = send(&commands, &at(0, 2)).await;
+    assert_eq!(stale, Err(Refusal::VersionMismatch { current: 1 }));
+    assert_eq!(send(&commands, &at(1, 3)).await.unwrap().version, 2);
+}
+
+#[tokio::test]
+async fn a_merge_stands_in_both_streams_and_ends_with_its_unmerge() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let one = send(&commands, &registration(1, 1)).await.unwrap().person_id.unwrap();
+    let two = send(&commands, &registration(2, 2)).await.unwrap().person_id.unwrap();
+    let merge = format!(
+        r#"{{"event_id": "{}", "kind": "people_merged", "occurred_at": "2026-03-01",
+            "person": {{"id": "{one}"}}, "facility": "99001",
+            "data": {{"retired": {{"id": "{two}"}}, "grounds": "same card"}}}}"#,
+        id(3)
+    );
+    let receipt = send(&commands, &merge).await.unwrap();
+    let registry = commands.opener().registry();
+    assert_eq!(registry.survivor(two, None), Some(one));
+    assert_eq!(registry.survivor(two, Some(receipt.position - 1)), Some(two));
+    let mirrored = commands.opener().stream(sokhoe_commands::record_stream(two)).unwrap();
+    assert!(mirrored.last().unwrap().mirror());
+
+    let unmerge = format!(
+        r#"{{"event_id": "{}", "kind": "people_unmerged", "occurred_at": "2026-04-01",
+            "person": {{"id": "{one}"}}, "facility": "99001",
+            "data": {{"merge_event_id": "{}", "grounds": "two people after all"}}}}"#,
+        id(4),
+        id(3)
+    );
+    send(&commands, &unmerge).await.unwrap();
+    assert_eq!(commands.opener().registry().survivor(two, None), Some(two));
+    assert!(matches!(send(&commands, &unmerge.replace(&id(4), &id(5))).await, Err(_)));
+}
+
+#[tokio::test]
+async fn a_correction_names_an_event_of_the_same_record_and_fits_its_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    send(&commands, &registration(1, 1)).await.unwrap();
+    send(&commands, &registration(2, 2)).await.unwrap();
+    send(&commands, &weight(3, 1, 700)).await.unwrap();
+    let correction = |event: u32, cccd: u32, replacement: &str| {
+        format!(
+            r#"{{"event_id": "{}", "kind": "correction_made", "occurred_at": "2026-02-02",
+                "person": {{"identifier": {{"system": "cccd", "value": "0990850{cccd:05}"}}}},
+                "facility": "99001", "data": {{"corrects": "{}", "action": "replace",
+                "replacement": {replacement}, "reason": "typed wrong"}}}}"#,
+            id(event),
+            id(3)
+        )
+    };
+    let good = r#"{"data": {"code": {"system": "loinc", "code": "29463-7"},
+        "value": {"quantity": {"value": 70, "unit": "kg"}}}}"#;
+    let foreign = send(&commands, &correction(4, 2, good)).await;
+    assert!(matches!(foreign, Err(Refusal::Invalid(_))), "{foreign:?}");
+    let unfit = send(&commands, &correction(5, 1, r#"{"data": {"died_on": "2026"}}"#)).await;
+    let Err(Refusal::Invalid(errors)) = unfit else { panic!("{unfit:?}") };
+    assert!(errors.iter().all(|error| error.pointer.starts_with("/data/replacement")));
+    send(&commands, &correction(6, 1, good)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_checkpoint_beside_the_log_verifies_with_the_printed_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    send(&commands, &registration(1, 1)).await.unwrap();
+    let verifier = commands.verifier().clone();
+    let size = commands.close().unwrap();
+    let note = std::fs::read(folder.path().join("data/checkpoint")).unwrap();
+    let checkpoint = sokhoe_chain::Checkpoint::open(&note, &verifier).unwrap();
+    assert_eq!(checkpoint.size, size);
+}
+
+#[tokio::test]
+async fn lost_keys_are_said_clearly() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).close().unwrap();
+    std::fs::remove_dir_all(folder.path().join("data.keys")).unwrap();
+    let settings = Settings::new(&folder.path().join("data"), Clock::new(|| NOW_US));
+    let error = Commands::open(settings).unwrap_err();
+    assert!(sokhoe_commands::chain_of(&error).contains("data folder needs its keys"));
+}
