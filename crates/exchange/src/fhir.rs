@@ -21,6 +21,7 @@ mod places;
 mod procedure;
 mod reading;
 mod reference;
+mod render;
 mod systems;
 mod translate;
 
@@ -30,7 +31,8 @@ pub use capability::{RENDERED_TYPES, capability_statement};
 pub use correction::as_correction;
 pub use identity::{BadSource, Context, KeyedHash, SOURCE_CHARS_MAX};
 pub use outcome::{Issue, IssueType, operation_outcome};
-pub use translate::{FORMAT, Item, Outcome, Place, Refused, translate};
+pub use render::{Rendered, render, rendered_type};
+pub use translate::{FORMAT, Item, Outcome, Place, translate};
 
 /// Reads a document's JSON, without its byte order mark.
 ///
@@ -41,7 +43,7 @@ pub fn read_document(bytes: &[u8]) -> Result<Node<'_>, JsonError> {
 }
 
 /// Digests a resource's content in canonical form: white space and the order of members do not count.
-pub(crate) fn content_digest(node: &Node<'_>) -> [u8; 32] {
+pub fn content_digest(node: &Node<'_>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = Vec::with_capacity(node.raw().len());
     canonical(node, &mut |part: &[u8]| buffer.extend_from_slice(part));

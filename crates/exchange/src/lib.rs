@@ -12,5 +12,9 @@
     )
 )]
 
+pub mod events;
 pub mod fhir;
+mod refused;
 pub mod source;
+
+pub use refused::Refused;

@@ -6,6 +6,8 @@ use sokhoe_record::{
     CodeSystem, Data, Event, Incoming, Invalid, Occurred, PersonRef, ResourceKept, Source, validate,
 };
 
+use crate::Refused;
+
 use super::bundle::{Document, Entry, NotAResource};
 use super::coding::shortened;
 use super::draft::{Draft, Drafts, Unfit};
@@ -56,17 +58,6 @@ pub enum Outcome {
     },
     /// Nothing.
     Refused(Refused),
-}
-
-/// Why a resource became nothing. Free of the resource's content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// JSON pointer into the document.
-    pub pointer: String,
-    /// A stable word for programs.
-    pub code: &'static str,
-    /// What was expected.
-    pub detail: String,
 }
 
 /// Translates every resource of a document. Places and professionals come first, then people, then the rest in
