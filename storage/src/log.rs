@@ -182,6 +182,9 @@ impl Log {
         if let Some(damage) = found.damage.take() {
             return Err(damage.into());
         }
+        // The cache may be thrown away at any time, the folder too.
+        disk.create_dir_all(&folder.join("cache"))
+            .map_err(io_error("create", "cache"))?;
         found.close_tail(&disk, folder)?;
         let (shared, end, recovery) = found.into_parts(disk, folder, meta, clock, LogStatus::Open);
         let sink = Sink::new(Arc::clone(&shared), &options, end)

@@ -90,7 +90,7 @@ async fn everything_survives_a_clean_stop_and_a_lost_cache() {
         assert!(again.duplicate);
         assert_eq!(again.hash, before.hash);
         let taken = send(&commands, &registration(3, 1)).await;
-        assert!(matches!(taken, Err(Refusal::Conflict { .. })), "{taken:?}");
+        assert!(matches!(taken, Err(Refusal::Conflict { .. })), "{lost_cache} {taken:?} {:?}", commands.status());
         commands.close().unwrap();
     }
 }
