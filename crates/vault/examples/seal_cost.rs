@@ -33,8 +33,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     seconds("fold", || vault.fold())??;
     drop(vault);
     let vault = seconds("open without a journal", || Vault::open(folder, LOG))??;
-    each("find and unwrap a key", |round| {
-        vault.stream_key(stream(u64::from(round) % streams))
+    each("find and unwrap one key again", |_| {
+        vault.stream_key(stream(1))
+    })?;
+    each("find and unwrap keys at random", |round| {
+        vault.stream_key(stream(
+            u64::from(round.wrapping_mul(2_654_435_761)) % streams,
+        ))
     })?;
     let gone = stream(streams / 2);
     seconds("destroy one key", || vault.destroy(&[gone]))??;
