@@ -81,10 +81,10 @@ pub(crate) fn write(
         };
         let mark = pen.mark();
         family.one_life(setting, rng, &mut pen, person);
-        family.story(rng, &mut pen, person, mark);
         if person.life.part != Some(Part::Duplicate) {
             stories::corrections(rng, &mut pen, person, mark);
         }
+        family.story(rng, &mut pen, person, mark);
         truth.count_life(person.life);
     }
     truth.households += 1;

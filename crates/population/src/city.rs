@@ -18,8 +18,8 @@ use crate::place::Places;
 use crate::truth::Truth;
 use crate::{PopulationError, names, rng};
 
-/// Households in a wave: some 18,000 events, some 20 MB.
-const WAVE_HOUSEHOLDS: u64 = 256;
+/// Households in a wave: some 5,000 events. Larger waves fall out of the processor's cache.
+const WAVE_HOUSEHOLDS: u64 = 64;
 
 /// The household number that the system events stand under; no household reaches it.
 const NOBODY: HouseholdNumber = HouseholdNumber(u64::MAX >> 16);

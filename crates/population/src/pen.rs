@@ -158,6 +158,7 @@ impl<'a> Pen<'a> {
         data: Data,
     ) -> EventId {
         let event_id = identity::event_id(self.seed, self.household, self.count);
+        let about_someone = person.is_some();
         let event = Event {
             event_id,
             person,
@@ -166,7 +167,7 @@ impl<'a> Pen<'a> {
                 .provider()
                 .map(|provider| self.places.code(provider).to_owned()),
             author: self.author(hand),
-            source: self.source(hand),
+            source: self.source(hand, about_someone),
             data,
         };
         let at = when.sent.min(LAST.plus(1).minute(-1));
@@ -230,10 +231,10 @@ impl<'a> Pen<'a> {
         })
     }
 
-    fn source(&self, hand: Hand) -> Option<Source> {
+    fn source(&self, hand: Hand, about_someone: bool) -> Option<Source> {
         let provider = hand.provider()?;
         let system = format!("his-{}", self.places.code(provider));
-        let record = Some(format!("LK-{:06}-{:04}", self.household.0, self.count));
+        let record = about_someone.then(|| format!("LK-{:06}-{:04}", self.household.0, self.count));
         Some(Source { system, record })
     }
 }
