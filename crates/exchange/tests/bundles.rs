@@ -1,5 +1,7 @@
 //! Small bundles, one promise each: references, fallbacks, bad input.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde_json::{Value, json};
 use sokhoe_exchange::fhir::{Context, Item, Outcome, as_correction, read_document, translate};
 use sokhoe_record::{Event, Instant, Kind};
@@ -495,4 +497,74 @@ fn a_changed_resource_becomes_a_correction_with_an_id_of_its_own() {
     );
     assert_eq!(other[1].event.kind(), Kind::ObservationRecorded);
     assert_ne!(other[1].event.event_id, original);
+}
+
+/// A small generator of numbers; its seed is in the failure's text.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).unwrap()
+    }
+}
+
+/// Puts something else in the place of a random value.
+fn mutate(value: &mut Value, dice: &mut Dice) {
+    let children: Vec<&mut Value> = match value {
+        Value::Array(items) => items.iter_mut().collect(),
+        Value::Object(members) => members.values_mut().collect(),
+        _ => Vec::new(),
+    };
+    let count = children.len();
+    if count > 0 && dice.below(8) > 0 {
+        let chosen = dice.below(count);
+        if let Some(child) = children.into_iter().nth(chosen) {
+            return mutate(child, dice);
+        }
+    }
+    *value = match dice.below(8) {
+        0 => Value::Null,
+        1 => json!(-1),
+        2 => json!(""),
+        3 => json!("Patient/p1"),
+        4 => json!([]),
+        5 => json!({}),
+        6 => json!("2026-13-45T99:00:00Z"),
+        _ => json!([{"reference": "urn:uuid:r1"}, true]),
+    };
+}
+
+#[test]
+fn no_mutation_of_a_bundle_panics_or_loses_an_entry() {
+    let role = json!({"resourceType": "PractitionerRole", "id": "r1",
+        "practitioner": {"reference": "urn:uuid:r1"}});
+    let encounter = json!({"resourceType": "Encounter", "id": "e1", "class": {"code": "AMB"},
+        "subject": {"reference": "urn:uuid:p1"}, "period": {"start": "2026-01-02"},
+        "participant": [{"individual": {"reference": "urn:uuid:r1"}}]});
+    let allergy = json!({"resourceType": "AllergyIntolerance", "id": "a1", "code": {"text": "x"},
+        "patient": {"reference": "urn:uuid:p1"}, "reaction": [{"manifestation": [{"text": "y"}]}]});
+    let request = json!({"resourceType": "MedicationRequest", "id": "m1", "status": "active",
+        "subject": {"reference": "urn:uuid:p1"}, "medicationCodeableConcept": {"text": "z"},
+        "dosageInstruction": [{"timing": {"repeat": {"frequency": 1, "period": 0, "periodUnit": "d"}}}]});
+    let original = bundle(&[
+        patient(),
+        role,
+        encounter,
+        observation(&json!({})),
+        allergy,
+        request,
+    ]);
+    for seed in 1..2_000 {
+        let mut dice = Dice(seed);
+        let mut document = original.clone();
+        for _ in 0..=dice.below(4) {
+            let entries = document["entry"].as_array_mut().unwrap();
+            let count = entries.len();
+            mutate(&mut entries[dice.below(count)], &mut dice);
+        }
+        assert_eq!(read(&document).len(), 6, "seed {seed}");
+    }
 }

@@ -1,6 +1,8 @@
 //! Real exports: every resource read becomes an item, and only what cannot be placed is refused. Needs the shared
 //! data (`SOKHOE_DATA`); without it the tests say so and pass.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -8,10 +10,6 @@ use sokhoe_exchange::fhir::{Context, Item, Outcome, read_document, translate};
 use sokhoe_exchange::source::{Cut, Documents, Found, Limits, open};
 use sokhoe_record::Instant;
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests find the shared data by the environment"
-)]
 fn data(folder: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SOKHOE_DATA").map(|root| PathBuf::from(root).join("health"));
     let found = root

@@ -1,5 +1,7 @@
 //! Events out again as FHIR: what came in as a resource comes out as its equivalent.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde_json::{Value, json};
 use sokhoe_exchange::fhir::{
     Context, Outcome, capability_statement, read_document, render, rendered_type, translate,

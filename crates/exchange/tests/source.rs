@@ -1,5 +1,7 @@
 //! Reading files and folders: what is a document, what is skipped and said, what the limits do.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -9,6 +9,9 @@ use sokhoe_record::json::Node;
 use super::identity::{Context, facility_code, practitioner_id};
 use super::reference::{Target, text_of};
 
+/// Identifiers looked at to name a place or a professional.
+const IDENTIFIERS_MAX: usize = 50;
+
 /// One resource of a document.
 #[derive(Debug)]
 pub(crate) struct Entry<'n> {
@@ -166,6 +169,19 @@ impl<'n> Document<'n> {
         matches!(kind, "Organization" | "Location").then(|| facility_code(kind, &system, value))
     }
 
+    /// Follows the reference of a PractitionerRole, one step only: roles that name one another lead nowhere.
+    fn holder(&self, ctx: &Context<'_>, reference: &Node<'_>) -> Option<String> {
+        let text = text_of(reference);
+        let named = text
+            .as_deref()
+            .map(Target::read)
+            .and_then(|target| self.find(target));
+        match named {
+            Some(entry) if entry.kind != "Practitioner" => None,
+            _ => self.practitioner(ctx, reference),
+        }
+    }
+
     /// Follows a Reference to a professional: the id that the professional is registered under.
     pub(crate) fn practitioner(&self, ctx: &Context<'_>, reference: &Node<'_>) -> Option<String> {
         let text = text_of(reference);
@@ -183,7 +199,7 @@ impl<'n> Document<'n> {
         if let Some(entry) = self.find(target) {
             return match entry.kind {
                 "Practitioner" => Some(practitioner_of(ctx, entry.node, &entry.id)),
-                "PractitionerRole" => self.practitioner(ctx, entry.node.get("practitioner")?),
+                "PractitionerRole" => self.holder(ctx, entry.node.get("practitioner")?),
                 _ => None,
             };
         }
@@ -221,6 +237,7 @@ pub(crate) fn practitioner_of(ctx: &Context<'_>, node: &Node<'_>, id: &str) -> S
 fn first_identifier<'a>(node: &'a Node<'_>) -> Option<(&'a str, &'a str)> {
     node.items("identifier")
         .iter()
+        .take(IDENTIFIERS_MAX)
         .find_map(|identifier| Some((identifier.text("system")?, identifier.text("value")?)))
 }
 
