@@ -1,6 +1,6 @@
 //! Third-party test vectors, read from the folder that `SOKHOE_DATA` names; skipped without it.
 #![expect(
-    clippy::indexing_slicing,
+    clippy::unwrap_used,
     reason = "a test stops at data that is not as described"
 )]
 
