@@ -34,6 +34,8 @@ mod sink;
 mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use self::clock::Clock;

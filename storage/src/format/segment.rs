@@ -11,7 +11,7 @@ use crate::error::DamageKind;
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 128;
 pub(crate) const FOOTER_BYTES: usize = 128;
 pub(crate) const SEGMENT_MAGIC: [u8; 8] = *b"SKHSEGMT";
-pub(crate) const FOOTER_MAGIC: [u8; 8] = *b"SKHFOOTR";
+pub(crate) const FOOTER_MAGIC: [u8; 8] = *b"CLOSEDSG";
 const SEGMENT_CRC_AT: usize = 124;
 pub(crate) const FOOTER_CRC_AT: usize = 120;
 

@@ -44,15 +44,15 @@ pub(super) fn judge(
     if used == 0 {
         return Verdict::Clean;
     }
+    if let Some(at) = lone_bit(rest) {
+        return Verdict::Damaged(Flaw::new(DamageKind::Checksum, "unwritten space", at));
+    }
     if let Some(verdict) = compare_with_footer(rest, used, footer) {
         return verdict;
     }
     let damaged = |part| Verdict::Damaged(Flaw::new(DamageKind::Checksum, part, 0));
     if after_clean_stop {
         return damaged("bytes after the clean-stop mark");
-    }
-    if let Some(at) = lone_bit(rest) {
-        return Verdict::Damaged(Flaw::new(DamageKind::Checksum, "unwritten space", at));
     }
     if !matches!(flaw.kind, DamageKind::Checksum | DamageKind::Missing) {
         return Verdict::Damaged(flaw);
