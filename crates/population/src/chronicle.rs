@@ -12,7 +12,7 @@ use crate::place::{Home, Places};
 use crate::registration::{self, Family};
 use crate::rng::{Purpose, Rng};
 use crate::truth::Truth;
-use crate::{longterm, prevention, stories, visits, voices};
+use crate::{asking, longterm, prevention, stories, visits, voices};
 
 /// What a household's chronicle depends on.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +120,7 @@ impl<'a> Cast<'a> {
             ids: self.ids,
         };
         registration::open(rng, pen, person, family);
-        registration::history(rng, pen, person);
+        asking::ask(rng, pen, person);
         registration::changes(rng, pen, person, family);
         prevention::childhood_doses(rng, pen, person);
         prevention::covid_doses(rng, pen, person);

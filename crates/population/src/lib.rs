@@ -15,6 +15,7 @@
     )
 )]
 
+mod asking;
 mod calendar;
 mod cast;
 mod chronicle;
