@@ -178,14 +178,8 @@ impl Cached {
             },
             position_max: Position::new(u64_at(content, 104)?),
             note: (note.size > 0).then_some(note),
-            heads: heads
-                .iter()
-                .map(|bytes| decode_head(bytes))
-                .collect::<Option<_>>()?,
-            entries: entries
-                .iter()
-                .map(|bytes| decode_entry(bytes))
-                .collect::<Option<_>>()?,
+            heads: heads.iter().map(decode_head).collect::<Option<_>>()?,
+            entries: entries.iter().map(decode_entry).collect::<Option<_>>()?,
         })
     }
 }
@@ -257,13 +251,26 @@ impl Cacher {
 
     /// Waits for a write under way and writes the last state.
     pub(crate) fn finish(&mut self, shared: &Shared) {
+        self.join();
+        if shared.position() > Position::ZERO {
+            write(shared);
+        }
+    }
+}
+
+impl Cacher {
+    fn join(&mut self) {
         if let Some(thread) = self.thread.take() {
             // A panic there costs no more than the next start's time.
             let _ = thread.join();
         }
-        if shared.position() > Position::ZERO {
-            write(shared);
-        }
+    }
+}
+
+impl Drop for Cacher {
+    /// Nothing is written after the log's lock is given back.
+    fn drop(&mut self) {
+        self.join();
     }
 }
 

@@ -223,12 +223,14 @@ impl Reader {
     }
 
     /// Waits until something past a position is durable, the log stops, or the time is over.
+    ///
+    /// Once the log has stopped it returns at once: look at the status before waiting again.
     #[must_use]
     pub fn wait_past(&self, position: Position, timeout: Duration) -> Durable {
         self.shared.wait_past(position, timeout)
     }
 
-    /// Calls a function after each publication, for the life of the log, on the thread that syncs.
+    /// Calls a function after each publication and when the log stops, for the life of the log, on the thread that syncs.
     ///
     /// It must return at once, like a send into a `tokio::sync::watch` channel does.
     pub fn on_advance(&self, listener: impl Fn(Durable) + Send + Sync + 'static) {

@@ -188,6 +188,11 @@ impl Shared {
             self.position
                 .store(durable.position.get(), Ordering::Release);
         }
+        self.tell(durable);
+    }
+
+    /// Wakes whoever waits.
+    fn tell(&self, durable: Durable) {
         self.advanced.notify_all();
         for listener in lock(&self.listeners).iter() {
             listener(durable);
@@ -232,8 +237,8 @@ impl Shared {
             self.accepting.store(REFUSES, Ordering::Release);
         }
         // The lock orders this after any waiter's check, so that none sleeps through it.
-        drop(lock(&self.published));
-        self.advanced.notify_all();
+        let durable = lock(&self.published).durable;
+        self.tell(durable);
     }
 
     /// Notes damage that a reader met.

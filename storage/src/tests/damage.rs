@@ -112,15 +112,14 @@ fn a_flipped_bit_at_any_byte_of_a_closed_segment_is_damage() {
 fn every_flip_is_damage(disk: &MemDisk, good: &[u8]) {
     let copy = disk.duplicate();
     for at in 0..good.len() {
-        for bit in [at % 8, (at + 3) % 8] {
-            let mut bad = good.to_vec();
-            bad[at] ^= 1 << bit;
-            copy.put(&segment(1), &bad);
-            let damage = damage_of(&copy);
-            let damage = damage.unwrap_or_else(|| panic!("bit {bit} of byte {at} was not seen"));
-            assert!(damage.file.ends_with("0001.seg"), "{damage}");
-            assert_eq!(copy.get(&segment(1)).unwrap(), bad, "damage was changed");
-        }
+        let bit = at % 8;
+        let mut bad = good.to_vec();
+        bad[at] ^= 1 << bit;
+        copy.put(&segment(1), &bad);
+        let damage = damage_of(&copy);
+        let damage = damage.unwrap_or_else(|| panic!("bit {bit} of byte {at} was not seen"));
+        assert!(damage.file.ends_with("0001.seg"), "{damage}");
+        assert_eq!(copy.get(&segment(1)).unwrap(), bad, "damage was changed");
     }
 }
 

@@ -14,9 +14,11 @@ use crate::{
 
 const WAIT: Duration = Duration::from_secs(20);
 
+type Answer = (Vec<Stamped>, Result<u64, WriteFailure>);
+
 struct Request {
     drafts: Vec<Draft>,
-    answer: mpsc::Sender<(Vec<Stamped>, Result<u64, WriteFailure>)>,
+    answer: mpsc::Sender<Answer>,
 }
 
 #[derive(Default)]
@@ -55,13 +57,7 @@ impl Stage for Appending {
     }
 }
 
-fn request(
-    seed: u64,
-    count: u64,
-) -> (
-    Request,
-    mpsc::Receiver<(Vec<Stamped>, Result<u64, WriteFailure>)>,
-) {
+fn request(seed: u64, count: u64) -> (Request, mpsc::Receiver<Answer>) {
     let (answer, answered) = mpsc::channel();
     let drafts = (0..count)
         .map(|n| draft(u8::try_from(n % 5).unwrap(), seed * 1000 + n, 40))
