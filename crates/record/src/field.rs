@@ -86,7 +86,7 @@ pub(crate) type VisitPerson<'v> = dyn FnMut(Path<'_>, &mut PersonRef) + 'v;
 #[derive(Debug, Default)]
 pub(crate) struct Cx {
     errors: Vec<FieldError>,
-    /// Reading our own output back: marks that only the server writes are accepted.
+    /// Reading our own output back: marks that only the server writes are believed.
     pub(crate) stored: bool,
 }
 

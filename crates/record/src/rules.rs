@@ -61,7 +61,7 @@ pub(crate) fn base64(text: &str, at: Path<'_>, cx: &mut Cx) {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    if text.len() % 4 != 0 || padding > 2 || !body.bytes().all(plain) {
+    if !text.len().is_multiple_of(4) || padding > 2 || !body.bytes().all(plain) {
         cx.error(at, "bad_format", "expected base64 with padding");
     }
 }

@@ -206,7 +206,11 @@ impl Field for Code {
                 "code" => code = Slot::read(value, at.key("code"), WORD_CHARS_MAX, cx),
                 "version" => version = Slot::read(value, at.key("version"), WORD_CHARS_MAX, cx),
                 "display" => display = Slot::read(value, at.key("display"), TEXT_CHARS_MAX, cx),
-                "unchecked" if cx.stored => checked = value.as_bool() != Some(true),
+                // Our own mark comes back when someone sends what they read here; it is never believed.
+                "unchecked" => {
+                    let unchecked = bool::read(value, at.key("unchecked"), 0, cx)?;
+                    checked = cx.stored && !unchecked;
+                }
                 other => cx.unknown_field(at, other),
             }
         }

@@ -73,7 +73,8 @@ impl Field for PersonRef {
                 "id" => PersonId::read(value, inner, 0, cx).map(Self::Id),
                 "identifier" => Identifier::read(value, inner, 0, cx).map(Self::Identifier),
                 "name" => String::read(value, inner, TEXT_CHARS_MAX, cx).map(Self::Unresolved),
-                "unresolved" if cx.stored => continue,
+                // Our own mark comes back when someone sends what they read here.
+                "unresolved" => continue,
                 other => {
                     cx.unknown_field(at, other);
                     None

@@ -49,6 +49,36 @@ fn check_correction(correction: &CorrectionMade, at: Path<'_>, cx: &mut Cx) {
     }
 }
 
+impl CorrectionMade {
+    /// Settles the replacement, and one inside it when a correction is corrected by a correction.
+    ///
+    /// `corrected` is the kind of the event that this corrects, `root` that of the event at the end of the chain; they
+    /// differ only when this corrects a correction. The data of `root` alone is then the new replacement. `visit`
+    /// resolves references, marks codes and adds labels in the data of `root`.
+    ///
+    /// # Errors
+    /// Returns every bad field, pointing from `/data/replacement`.
+    pub fn settle(
+        &mut self,
+        corrected: Kind,
+        root: Kind,
+        visit: &mut dyn FnMut(&mut Data),
+    ) -> Result<(), Vec<FieldError>> {
+        let Some(replacement) = &mut self.replacement else {
+            return Ok(());
+        };
+        let of_correction = corrected == Kind::CorrectionMade && replacement.names_corrected();
+        let mut data = replacement.data(if of_correction { corrected } else { root })?;
+        match &mut data {
+            // The depth of the JSON bounds how far this goes.
+            Data::CorrectionMade(inner) => inner.settle(corrected, root, visit)?,
+            data => visit(data),
+        }
+        replacement.settle(&data);
+        Ok(())
+    }
+}
+
 data! {
     /// A person says that an entry is wrong.
     plain DisputeRaised {
@@ -117,6 +147,12 @@ impl Replacement {
             Some(data) if cx.clean() => Ok(data),
             _ => Err(cx.into_errors()),
         }
+    }
+
+    /// Whether the data is that of a correction, by the one field that only corrections have.
+    fn names_corrected(&self) -> bool {
+        let node = json::parse(self.data.as_str().as_bytes());
+        node.is_ok_and(|node| node.get("corrects").is_some())
     }
 
     /// Puts checked data, with its references resolved and its codes marked, in the place of what was sent.

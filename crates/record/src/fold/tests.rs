@@ -27,14 +27,19 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn of(&mut self, person: PersonId, kind: &str, day: &str, data: &str) -> EventId {
         let number = u8::try_from(self.events.len() + 1).unwrap();
+        // A registration names no id; the write side gives it one, as it does to every reference.
         let text = format!(
-            r#"{{"event_id": "{}", "person": {{"id": "{person}"}}, "kind": "{kind}",
-            "occurred_at": "{day}", "facility": "99001", "data": {data}}}"#,
+            r#"{{"event_id": "{}", "person": {{"identifier": {{"system": "temporary", "value": "1"}}}},
+            "kind": "{kind}", "occurred_at": "{day}", "facility": "99001", "data": {data}}}"#,
             id(number)
         );
         let event = parse_event(text.as_bytes())
             .unwrap_or_else(|e| panic!("{text}: {e:?}"))
             .event;
+        let event = Event {
+            person: Some(person.into()),
+            ..event
+        };
         self.record(person, event)
     }
 
@@ -549,4 +554,27 @@ fn a_settled_replacement_keeps_what_the_server_marked() {
     replacement.settle(&data);
     let latest = &story.record_now().observations.latest[0];
     assert!(!latest.provenance.unchecked && latest.what.code.checked);
+}
+
+#[test]
+fn a_correction_inside_a_correction_is_settled_too() {
+    let mut story = Story::default();
+    let first = story.weight("650");
+    let correction = story.replace(first, &weight("56"));
+    let inner = format!(
+        r#"{{"data": {{"corrects": "{first}", "action": "replace", "reason": "x",
+        "replacement": {}}}}}"#,
+        weight("65")
+    );
+    story.replace(correction, &inner);
+    let Data::CorrectionMade(outer) = &mut story.events[2].event.data else {
+        panic!()
+    };
+    let mut mark = |data: &mut Data| data.codes_mut(|_, code| code.checked = true);
+    outer
+        .settle(Kind::CorrectionMade, Kind::ObservationRecorded, &mut mark)
+        .unwrap();
+    let record = story.record_now();
+    assert!(record.observations.latest[0].what.code.checked);
+    assert_eq!(story.weights(), ["65"]);
 }
