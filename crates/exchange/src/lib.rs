@@ -12,7 +12,6 @@
     )
 )]
 
-pub mod events;
 pub mod fhir;
 mod refused;
 pub mod source;

@@ -1,7 +1,5 @@
 //! Why an item was not taken, in the form of an import's list of refusals.
 
-use sokhoe_record::FieldError;
-
 /// Why an item became nothing. Holds nothing that the sender sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -11,14 +9,4 @@ pub struct Refused {
     pub code: &'static str,
     /// What was expected, for people.
     pub detail: String,
-}
-
-impl From<FieldError> for Refused {
-    fn from(error: FieldError) -> Self {
-        Self {
-            pointer: error.pointer,
-            code: error.code,
-            detail: error.detail,
-        }
-    }
 }

@@ -499,6 +499,24 @@ fn a_changed_resource_becomes_a_correction_with_an_id_of_its_own() {
     assert_ne!(other[1].event.event_id, original);
 }
 
+#[test]
+fn what_no_field_takes_stays_readable_and_labels_are_heeded() {
+    let vaccination = json!({
+        "resourceType": "Immunization", "id": "i", "status": "completed",
+        "meta": {"security": [{"code": "HIV"}, {"code": "R"}]},
+        "text": {"status": "generated", "div": "<div/>"},
+        "patient": {"reference": "Patient/p1"}, "encounter": {"reference": "Encounter/e1"},
+        "occurrenceDateTime": "2026-01-02", "note": [{"text": "left arm sore"}],
+        "vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/sid/cvx", "code": "01"}]},
+    });
+    let data = event(&read(&vaccination), "Immunization")["data"].clone();
+    assert_eq!(data["labels"], json!(["hiv"]));
+    let expected = json!({"fhir": {
+        "meta": vaccination["meta"], "encounter": vaccination["encounter"], "note": vaccination["note"],
+    }});
+    assert_eq!(data["extra"], expected);
+}
+
 /// A small generator of numbers; its seed is in the failure's text.
 struct Dice(u64);
 

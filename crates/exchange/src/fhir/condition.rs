@@ -36,6 +36,7 @@ pub(crate) fn map(reading: &Reading<'_, '_>) -> Drafts {
         .or_else(|| reading.encounter_start());
     let mut taken = vec![
         "clinicalStatus",
+        "encounter",
         "verificationStatus",
         "severity",
         "onsetDateTime",

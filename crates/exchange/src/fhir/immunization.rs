@@ -32,7 +32,6 @@ pub(crate) fn map(reading: &Reading<'_, '_>) -> Drafts {
         "primarySource",
         "site",
         "route",
-        "location",
     ];
     reading.take_usual(&["completed", "not-done"], "vaccineCode", &mut taken);
     let manufacturer = node

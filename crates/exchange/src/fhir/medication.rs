@@ -44,6 +44,7 @@ pub(crate) fn map(reading: &Reading<'_, '_>) -> Drafts {
         "effectiveDateTime",
         "effectivePeriod",
         "context",
+        "encounter",
         "dateAsserted",
     ];
     let usual = ["active", "completed", "stopped"];

@@ -29,6 +29,7 @@ pub(crate) fn map(reading: &Reading<'_, '_>) -> Drafts {
     }
     let mut taken = vec![
         "component",
+        "encounter",
         "effectiveDateTime",
         "method",
         "valueQuantity",

@@ -19,7 +19,7 @@ pub(crate) fn map(reading: &Reading<'_, '_>) -> Drafts {
         Some(CodeOrText::Text(text)) => (None, Some(text)),
         None => return Err(Unfit("no code")),
     };
-    let mut taken = vec!["performedDateTime", "outcome"];
+    let mut taken = vec!["performedDateTime", "outcome", "encounter"];
     reading.take_usual(&["completed"], "code", &mut taken);
     reading.take_single("bodySite", &mut taken);
     Ok(vec![Draft::new(

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use sokhoe_record::json::{Node, canonical};
 use sokhoe_record::limits::{EXTRA_BYTES_MAX, TEXT_CHARS_MAX, WORD_CHARS_MAX};
 use sokhoe_record::{
-    Author, Code, CodeOrText, CodeSystem, EventId, Occurred, PartialDate, RawJson,
+    Author, Code, CodeOrText, CodeSystem, EventId, Label, Occurred, PartialDate, RawJson,
 };
 
 use super::bundle::{Document, Entry, end_of};
@@ -40,14 +40,11 @@ const AUTHOR_KEYS: [&str; 8] = [
 ];
 
 /// Members that every resource has and that say nothing about health, or that stand elsewhere in the event.
-const PLAIN_KEYS: [&str; 9] = [
+const PLAIN_KEYS: [&str; 6] = [
     "resourceType",
     "id",
-    "meta",
-    "text",
     "subject",
     "patient",
-    "encounter",
     "implicitRules",
     "serviceProvider",
 ];
@@ -147,6 +144,25 @@ impl<'n> Reading<'_, 'n> {
             .path(&["meta", "lastUpdated"])
             .and_then(Node::as_text);
         updated.or(self.document.stamp).and_then(coding::occurred)
+    }
+
+    /// Returns the labels that the source put on the resource, of those that have a word here.
+    pub(crate) fn labels(&self) -> Vec<Label> {
+        let security = self.node().get("meta").map(|meta| meta.items("security"));
+        let mut labels: Vec<Label> = Vec::new();
+        for coding in security.unwrap_or_default() {
+            let label = match coding.text("code") {
+                Some("HIV") => Label::Hiv,
+                Some("PSY" | "MH" | "PSYTHPN") => Label::MentalHealth,
+                Some("ETH" | "SUD" | "ETHUD" | "OPIOIDUD") => Label::SubstanceUse,
+                Some("SEX" | "REPRO") => Label::Reproductive,
+                _ => continue,
+            };
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        labels
     }
 
     /// Finds a contained resource.
@@ -260,7 +276,8 @@ impl<'n> Reading<'_, 'n> {
             let plain = key
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if known || !plain || self.holds_only_the_author(key, value) {
+            if known || !plain || says_nothing(key, value) || self.holds_only_the_author(key, value)
+            {
                 continue;
             }
             let written = written(value);
@@ -294,6 +311,16 @@ impl<'n> Reading<'_, 'n> {
             }
             _ => false,
         }
+    }
+}
+
+/// Says whether a member that every resource may have says nothing about it: a narrative made from the other
+/// members, or metadata without labels or tags.
+fn says_nothing(key: &str, value: &Node<'_>) -> bool {
+    match key {
+        "text" => matches!(value.text("status"), Some("generated" | "empty")),
+        "meta" => value.get("security").is_none() && value.get("tag").is_none(),
+        _ => false,
     }
 }
 

@@ -206,6 +206,10 @@ fn fit(
 
 fn envelope(reading: &Reading<'_, '_>, person: Option<PersonRef>, draft: Draft) -> Incoming {
     let occurred = draft.occurred.or_else(|| reading.stamp());
+    let mut data = draft.data;
+    if let Some(labels) = data.labels_mut() {
+        *labels = reading.labels();
+    }
     let record = format!("{}/{}", reading.entry.kind, reading.entry.id);
     Incoming {
         event: Event {
@@ -218,7 +222,7 @@ fn envelope(reading: &Reading<'_, '_>, person: Option<PersonRef>, draft: Draft) 
                 system: reading.ctx.source().to_owned(),
                 record: Some(shortened(record, 200)),
             }),
-            data: draft.data,
+            data,
         },
         expected_version: None,
     }
