@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use sokhoe_commands::Refusal;
 use sokhoe_record::FieldError;
 
 /// Most field errors that one answer lists.
@@ -233,14 +234,6 @@ impl Problem {
         self.0.kind.status()
     }
 
-    pub(crate) fn detail(&self) -> &str {
-        &self.0.detail
-    }
-
-    pub(crate) fn errors(&self) -> &[FieldError] {
-        &self.0.errors
-    }
-
     /// Returns the document, for an answer of its own or one line of a batch.
     pub(crate) fn document(&self, instance: Option<String>) -> Document<'_> {
         let kind = self.0.kind;
@@ -320,6 +313,45 @@ impl Problem {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Forbidden { rule, because } => {
+                Self::new(Kind::Forbidden, format!("{because} (rule {rule})"))
+            }
+            Refusal::Invalid(errors) => Self::invalid(errors),
+            Refusal::IdTaken => Self::new(
+                Kind::IdTaken,
+                "the event id was used before, with other content or by another sender",
+            ),
+            Refusal::Gone => Self::new(
+                Kind::Gone,
+                "the event id belongs to an event that was erased",
+            ),
+            Refusal::VersionMismatch { current } => Self::new(
+                Kind::Version,
+                format!("the record is at version {current}; read it again and decide anew"),
+            ),
+            Refusal::Conflict { because } => Self::new(Kind::Conflict, because),
+            Refusal::TooLarge { what, limit } => Self::new(
+                Kind::TooLarge,
+                format!("{what} is larger than the limit of {limit}"),
+            ),
+            Refusal::Busy => Self::busy(),
+            Refusal::Stopped => {
+                Self::new(Kind::Stopped, "the log takes no events; /readyz says why")
+            }
+            Refusal::Internal => Self::new(
+                Kind::Internal,
+                "the fault is the server's; it has been logged",
+            ),
+            Refusal::BatchRefused => {
+                Self::new(Kind::NotTaken, "another event of the batch was refused")
+            }
+        }
     }
 }
 

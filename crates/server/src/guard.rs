@@ -187,7 +187,7 @@ fn admit(
             None
         }
         Access::Roles(roles) => {
-            let now_s = shared.app.clock.now_s();
+            let now_s = shared.app.now_s();
             let principal = shared
                 .tokens
                 .principal(request.headers(), now_s, &shared.metrics)?;

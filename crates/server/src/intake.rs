@@ -1,6 +1,6 @@
 //! From received bytes to an event with its digest, or the problem that says what is wrong with them.
 
-use crate::stand_in::{ContentDigest, Receipt};
+use sokhoe_commands::{ContentDigest, Receipt};
 use sokhoe_record::json::{self, JsonError};
 use sokhoe_record::{Incoming, Invalid, read_event};
 

@@ -28,7 +28,6 @@ mod openapi;
 mod query;
 mod routes;
 mod search;
-mod stand_in;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -37,7 +36,6 @@ use tokio::sync::Semaphore;
 
 pub use accept::{Handle, StartError};
 pub use app::App;
-pub use clock::WallClock;
 pub use config::{Limits, ServerConfig};
 
 use crate::auth::Tokens;
@@ -60,14 +58,14 @@ impl Server {
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
         let shared = Arc::new(Shared {
-            tokens: Tokens::new(app.verifier.clone(), limits.tokens_max),
+            tokens: Tokens::new(app.verifier().clone(), limits.tokens_max),
             metrics: Arc::clone(&metrics),
             openapi: openapi::describe(&limits, sokhoe_record::event_schemas()),
             batches: Arc::new(Semaphore::new(limits.batches_max)),
             large: Arc::new(Semaphore::new(limits.large_bodies_max)),
             address: bound.1,
             requests: AtomicU64::new(0),
-            run_us: app.clock.now_us(),
+            run_us: app.now_us(),
             app,
             limits: limits.clone(),
         });

@@ -1,12 +1,12 @@
 //! Many events line by line: results stream back in order while lines still come in.
 //!
-//! Two tasks per batch: one reads and submits, held back by a window of lines and bytes in flight; one writes results
-//! as they become durable. Results of a sender who does not read while it writes are kept up to a limit, then reading
-//! stops until it does. The tasks live as long as the answer's body does.
+//! One task per batch reads, submits and writes results as they become durable, held back by a window of lines and
+//! bytes in flight. Results of a sender who does not read while it writes are kept up to a limit, then reading stops
+//! until it does. The task lives as long as the answer's body does.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::stand_in::Receipt;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -14,11 +14,12 @@ use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
 use futures_util::{FutureExt as _, stream};
 use sokhoe_access::Principal;
+use sokhoe_commands::{Receipt, Refusal, Submission};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use crate::app::Pending;
 use crate::body::{Line, Lines, read_whole};
+use crate::config::Limits;
 use crate::error::{Kind, Problem, status, status_code};
 use crate::guard::{Answer, Shared, Visit};
 use crate::intake;
@@ -42,14 +43,6 @@ pub(super) async fn append(visit: Visit, request: Request) -> Answer {
     Ok(response)
 }
 
-/// What became of one line so far.
-struct Submitted {
-    line: u64,
-    outcome: Result<Pending, Problem>,
-    /// Gives its place in the window back when the result is known.
-    _bytes: Option<OwnedSemaphorePermit>,
-}
-
 /// Result lines on their way to the sender.
 struct Chunk {
     bytes: Vec<u8>,
@@ -71,122 +64,165 @@ fn stream(
     let limits = &shared.limits;
     let lines = Lines::new(body, limits.event_bytes_max, limits.body_pause_timeout);
     let bytes_max = limits.batch_result_bytes_max;
-    let kept = Kept {
-        room: Arc::new(Semaphore::new(bytes_max)),
-        bytes_max,
-    };
-    let (submitted, results) = mpsc::channel(limits.batch_window_lines);
     // Bounded by the bytes kept, not by a count.
     let (chunks, sent) = mpsc::unbounded_channel();
-    let mut tasks = JoinSet::new();
-    tasks.spawn(read(shared, principal, lines, submitted));
-    tasks.spawn(write(results, chunks, kept));
-    let state = (sent, tasks, place);
+    let batch = Batch {
+        submission: shared.app.submission(&principal),
+        lines,
+        waiting: VecDeque::new(),
+        waiting_bytes: 0,
+        results: Vec::with_capacity(CHUNK_BYTES),
+        kept: Kept {
+            room: Arc::new(Semaphore::new(bytes_max)),
+            bytes_max,
+        },
+        chunks,
+        limits: limits.clone(),
+    };
+    let mut task = JoinSet::new();
+    task.spawn(batch.run());
+    let state = (sent, task, place);
     Body::from_stream(stream::unfold(
         state,
-        |(mut sent, tasks, place)| async move {
+        |(mut sent, task, place)| async move {
             let chunk: Chunk = sent.recv().await?;
             drop(chunk.kept);
             Some((
                 Ok::<_, std::convert::Infallible>(Bytes::from(chunk.bytes)),
-                (sent, tasks, place),
+                (sent, task, place),
             ))
         },
     ))
 }
 
-/// Reads and submits lines until the body ends or nobody wants the results any more.
-async fn read(
-    shared: Arc<Shared>,
-    principal: Arc<Principal>,
-    mut lines: Lines,
-    submitted: mpsc::Sender<Submitted>,
-) {
-    let window_bytes = shared.limits.batch_window_bytes;
-    let window = Arc::new(Semaphore::new(window_bytes));
-    for number in 1.. {
-        let (outcome, bytes) = match lines.next().await {
-            Ok(None) => return,
-            Err(problem) => (Err(problem), None),
-            Ok(Some(Line::TooLong)) => (
-                Err(Problem::too_large("a line", shared.limits.event_bytes_max)),
-                None,
-            ),
-            Ok(Some(Line::Text(text))) => {
-                let size = u32::try_from(text.len().min(window_bytes)).unwrap_or(u32::MAX);
-                let bytes = Arc::clone(&window).acquire_many_owned(size).await.ok();
-                let outcome = match intake::read(&text) {
-                    Ok((incoming, digest)) => {
-                        Ok(shared.app.start(&principal, incoming, digest).await)
-                    }
-                    Err(problem) => Err(problem),
-                };
-                (outcome, bytes)
-            }
-        };
-        let line = Submitted {
-            line: number,
-            outcome,
-            _bytes: bytes,
-        };
-        if submitted.send(line).await.is_err() {
-            return;
-        }
-    }
+/// A line whose result has not been written yet.
+struct Waiting {
+    line: u64,
+    /// `None` while the submission has the answer.
+    problem: Option<Problem>,
+    bytes: usize,
 }
 
-/// Writes results in order, gathering those that are ready.
-async fn write(
-    mut results: mpsc::Receiver<Submitted>,
-    chunks: mpsc::UnboundedSender<Chunk>,
+struct Batch {
+    submission: Submission,
+    lines: Lines,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    results: Vec<u8>,
     kept: Kept,
-) {
-    let mut bytes = Vec::with_capacity(CHUNK_BYTES);
-    while let Some(first) = results.recv().await {
-        let mut next = Some(first);
-        while let Some(Submitted {
-            line,
-            outcome,
-            _bytes,
-        }) = next
-        {
-            let outcome = match outcome {
-                Ok(mut pending) => match (&mut pending).now_or_never() {
-                    Some(outcome) => outcome,
-                    None => {
-                        if !flush(&mut bytes, &chunks, &kept).await {
-                            return;
-                        }
-                        pending.await
-                    }
-                },
-                Err(problem) => Err(problem),
-            };
-            result_line(&mut bytes, line, outcome.as_ref());
-            next = if bytes.len() < CHUNK_BYTES {
-                results.try_recv().ok()
-            } else {
-                None
-            };
-        }
-        if !flush(&mut bytes, &chunks, &kept).await {
-            return;
-        }
-    }
+    chunks: mpsc::UnboundedSender<Chunk>,
+    limits: Limits,
 }
 
-/// Hands gathered lines over once there is room for them; false when nobody wants them.
-async fn flush(bytes: &mut Vec<u8>, chunks: &mpsc::UnboundedSender<Chunk>, kept: &Kept) -> bool {
-    if bytes.is_empty() {
-        return true;
+/// Nobody wants the results any more.
+struct Abandoned;
+
+impl Batch {
+    async fn run(mut self) {
+        // Who went away needs no answer; what was submitted is taken all the same.
+        let _ = self.take_all().await;
     }
-    // One line alone may be larger than all that is kept; it then waits for everything before it.
-    let size = u32::try_from(bytes.len().min(kept.bytes_max)).unwrap_or(u32::MAX);
-    let Ok(kept) = Arc::clone(&kept.room).acquire_many_owned(size).await else {
-        return false;
-    };
-    let bytes = std::mem::replace(bytes, Vec::with_capacity(CHUNK_BYTES));
-    chunks.send(Chunk { bytes, kept }).is_ok()
+
+    /// Reads while there is something to read and room in the window, else waits for the oldest result.
+    async fn take_all(&mut self) -> Result<(), Abandoned> {
+        for line in 1.. {
+            while self.full() {
+                self.answer_one().await?;
+            }
+            let next = loop {
+                if let Some(next) = self.lines.next().now_or_never() {
+                    break next;
+                }
+                if !self.answer_one().await? {
+                    self.flush().await?;
+                    break self.lines.next().await;
+                }
+            };
+            match next {
+                Ok(None) => break,
+                Ok(Some(Line::Text(text))) => self.submit(line, &text).await,
+                Ok(Some(Line::TooLong)) => {
+                    self.refuse(
+                        line,
+                        Problem::too_large("a line", self.limits.event_bytes_max),
+                    );
+                }
+                Err(problem) => self.refuse(line, problem),
+            }
+        }
+        while self.answer_one().await? {}
+        self.flush().await
+    }
+
+    fn full(&self) -> bool {
+        self.submission.full()
+            || self.waiting.len() >= self.limits.batch_window_lines
+            || self.waiting_bytes >= self.limits.batch_window_bytes
+    }
+
+    async fn submit(&mut self, line: u64, text: &[u8]) {
+        match intake::read(text) {
+            Ok((incoming, digest)) => {
+                self.submission.push(incoming, digest).await;
+                self.waiting_bytes += text.len();
+                self.waiting.push_back(Waiting {
+                    line,
+                    problem: None,
+                    bytes: text.len(),
+                });
+            }
+            Err(problem) => self.refuse(line, problem),
+        }
+    }
+
+    fn refuse(&mut self, line: u64, problem: Problem) {
+        self.waiting.push_back(Waiting {
+            line,
+            problem: Some(problem),
+            bytes: 0,
+        });
+    }
+
+    /// Waits for the oldest result and writes it; false when none is waited for.
+    async fn answer_one(&mut self) -> Result<bool, Abandoned> {
+        let Some(Waiting {
+            line,
+            problem,
+            bytes,
+        }) = self.waiting.pop_front()
+        else {
+            return Ok(false);
+        };
+        self.waiting_bytes -= bytes;
+        let outcome = match problem {
+            Some(problem) => Err(problem),
+            None => match self.submission.next().await {
+                Some(answer) => answer.map_err(Problem::from),
+                None => Err(Refusal::Internal.into()),
+            },
+        };
+        result_line(&mut self.results, line, outcome.as_ref());
+        if self.results.len() >= CHUNK_BYTES || self.waiting.is_empty() {
+            self.flush().await?;
+        }
+        Ok(true)
+    }
+
+    /// Hands gathered results over once there is room for them.
+    async fn flush(&mut self) -> Result<(), Abandoned> {
+        if self.results.is_empty() {
+            return Ok(());
+        }
+        // One line alone may be larger than all that is kept; it then waits for everything before it.
+        let size = self.results.len().min(self.kept.bytes_max);
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        let kept = Arc::clone(&self.kept.room).acquire_many_owned(size).await;
+        let kept = kept.map_err(|_| Abandoned)?;
+        let bytes = std::mem::replace(&mut self.results, Vec::with_capacity(CHUNK_BYTES));
+        self.chunks
+            .send(Chunk { bytes, kept })
+            .map_err(|_| Abandoned)
+    }
 }
 
 /// Writes `{"line", "status", …receipt or problem}`.

@@ -10,7 +10,7 @@ use crate::error::Problem;
 use crate::guard::{Answer, Visit};
 
 pub(super) async fn lists(visit: Visit, _: Request) -> Answer {
-    let lists = visit.shared.app.catalogue.load().lists();
+    let lists = visit.shared.app.commands().catalogue().load().lists();
     let body = serde_json::to_vec(&json!({"items": lists, "next": null}))
         .map_err(|error| Problem::internal(&error))?;
     let mut response = Response::new(Body::from(body));

@@ -3,22 +3,23 @@
 //! `exchange` translates; here the entries' events are submitted and each entry gets its answer. A transaction is one
 //! atomic request, a batch is not.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::stand_in::{ContentDigest, Receipt};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sokhoe_access::may_read;
+use sokhoe_access::{Principal, may_read};
+use sokhoe_commands::{ContentDigest, Receipt, Refusal, Submission};
 use sokhoe_exchange::fhir::{
-    Context, Item, Outcome, capability_statement, read_document, translate,
+    Context, Item, Outcome, Place, as_correction, capability_statement, read_document, translate,
 };
 use sokhoe_record::{EventId, Incoming, Instant, PersonId};
 
-use crate::app::Pending;
+use crate::app::App;
 use crate::body::read_whole;
 use crate::error::{Kind, Problem, status_code};
 use crate::guard::{Answer, Visit, permitted};
@@ -69,6 +70,8 @@ pub(super) async fn bundle(visit: Visit, request: Request) -> Answer {
 
 /// A bundle as events.
 struct Read {
+    source: String,
+    received: Instant,
     transaction: bool,
     entries: usize,
     items: Vec<Item>,
@@ -83,7 +86,7 @@ struct Answered {
 async fn read_bundle(visit: &Visit, source: String, bytes: Bytes) -> Result<Read, Problem> {
     let facility = visit.caller()?.facility.clone();
     let shared = Arc::clone(&visit.shared);
-    let received = Instant::from_micros(shared.app.clock.now_us());
+    let received = Instant::from_micros(shared.app.now_us());
     let read = tokio::task::spawn_blocking(move || {
         let node = read_document(&bytes).map_err(|error| intake::malformed(&error))?;
         if node.text("resourceType") != Some("Bundle") {
@@ -108,9 +111,12 @@ async fn read_bundle(visit: &Visit, source: String, bytes: Bytes) -> Result<Read
         let context = Context::new(&source, facility.as_deref(), received, &hash)
             .map_err(|error| Problem::new(Kind::BadRequest, error.to_string()))?;
         let items = translate(&node, &context);
+        let entries = node.items("entry").len();
         Ok(Read {
+            source,
+            received,
             transaction,
-            entries: node.items("entry").len(),
+            entries,
             items,
         })
     });
@@ -121,54 +127,135 @@ async fn read_bundle(visit: &Visit, source: String, bytes: Bytes) -> Result<Read
 type Became = Result<Receipt, Problem>;
 
 async fn batch(visit: &Visit, read: Read) -> Result<Answered, Problem> {
+    let app = &visit.shared.app;
     let caller = visit.caller()?;
-    let mut started: Vec<(Option<usize>, String, Result<Vec<Pending>, Problem>)> = Vec::new();
+    let hash = |parts: &[&[u8]]| app.derive(parts);
+    let context = Context::new(
+        &read.source,
+        caller.facility.as_deref(),
+        read.received,
+        &hash,
+    )
+    .map_err(|error| Problem::internal(&error))?;
+    let mut batch = Batch {
+        app,
+        caller,
+        context,
+        submission: app.submission(caller),
+        waiting: VecDeque::new(),
+        entries: vec![Value::Null; read.entries],
+    };
     for item in read.items {
-        let digest = ContentDigest::of_bytes(&item.content);
-        let place = (item.place.index, item.place.resource_type);
-        let pending = match events_of(item.outcome) {
-            Ok(events) => {
-                let mut pending = Vec::with_capacity(events.len());
-                for event in events {
-                    pending.push(visit.shared.app.start(caller, event, digest).await);
-                }
-                Ok(pending)
-            }
-            Err(problem) => Err(problem),
-        };
-        started.push((place.0, place.1, pending));
+        batch.start(item).await;
+        while batch.submission.full() {
+            batch.answer_next().await;
+        }
     }
-    let mut entries = vec![Value::Null; read.entries];
-    for (index, resource_type, pending) in started {
-        let became = match pending {
-            Ok(pending) => first_of(pending).await,
-            Err(problem) => Err(problem),
-        };
-        answer_entry(&mut entries, index, &resource_type, &became);
-    }
+    while batch.answer_next().await {}
     Ok(Answered {
         transaction: false,
-        entries,
+        entries: batch.entries,
     })
 }
 
-async fn first_of(pending: Vec<Pending>) -> Became {
-    let mut first: Option<Receipt> = None;
-    for event in pending {
-        let receipt = event.await?;
-        first.get_or_insert(receipt);
+/// A batch under way: items in the submission, and the answers so far.
+struct Batch<'b> {
+    app: &'b App,
+    caller: &'b Principal,
+    context: Context<'b>,
+    submission: Submission,
+    waiting: VecDeque<Waiting>,
+    entries: Vec<Value>,
+}
+
+/// An item whose entry has no answer yet.
+struct Waiting {
+    place: Place,
+    content: [u8; 32],
+    /// Its events in the submission, or why there are none.
+    events: Result<Vec<Incoming>, Problem>,
+}
+
+impl Batch<'_> {
+    async fn start(&mut self, item: Item) {
+        let Item {
+            place,
+            content,
+            outcome,
+        } = item;
+        let events = events_of(outcome);
+        for event in events.as_deref().unwrap_or_default() {
+            self.submission
+                .push(event.clone(), ContentDigest::of_bytes(&content))
+                .await;
+        }
+        self.waiting.push_back(Waiting {
+            place,
+            content,
+            events,
+        });
     }
-    first.ok_or_else(|| Problem::field("", "not_supported", "expected a resource to keep"))
+
+    /// Answers the entry of the oldest item; false when there is none.
+    async fn answer_next(&mut self) -> bool {
+        let Some(item) = self.waiting.pop_front() else {
+            return false;
+        };
+        let became = self.outcome(item.events, &item.content).await;
+        answer_entry(&mut self.entries, &item.place, &became);
+        true
+    }
+
+    /// The first event speaks for the resource, unless a later one is not taken.
+    async fn outcome(
+        &mut self,
+        events: Result<Vec<Incoming>, Problem>,
+        content: &[u8; 32],
+    ) -> Became {
+        let mut became: Option<Became> = None;
+        for event in events? {
+            let answer = match self
+                .submission
+                .next()
+                .await
+                .unwrap_or(Err(Refusal::Internal))
+            {
+                Err(Refusal::IdTaken) => self.revise(&event, content).await,
+                answer => answer.map_err(Problem::from),
+            };
+            if !matches!((&became, &answer), (Some(Err(_)), _) | (Some(Ok(_)), Ok(_))) {
+                became = Some(answer);
+            }
+        }
+        became.unwrap_or_else(|| Err(Problem::field("", "not_supported", "expected a resource")))
+    }
+
+    /// The source sent the resource before with other content: the change becomes a correction.
+    async fn revise(&self, event: &Incoming, content: &[u8; 32]) -> Became {
+        let original = event.event.event_id;
+        let kind = self.app.kind_of(original)?;
+        let digest = ContentDigest::of_bytes(content);
+        let mut last = Err(Problem::from(Refusal::IdTaken));
+        for correction in as_correction(&self.context, original, kind, event, content) {
+            last = self.app.submit(self.caller, correction, digest).await;
+            // FHIR calls this an update, which is 200.
+            last = Ok(Receipt {
+                duplicate: true,
+                ..last?
+            });
+        }
+        last
+    }
 }
 
 async fn transaction(visit: &Visit, read: Read) -> Result<Answered, Problem> {
     let mut events: Vec<(Incoming, ContentDigest)> = Vec::new();
-    let mut owners: Vec<(Option<usize>, String)> = Vec::new();
+    let mut owners: Vec<Place> = Vec::new();
     for item in read.items {
         let digest = ContentDigest::of_bytes(&item.content);
         let of_item = events_of(item.outcome)?;
         for event in of_item {
-            owners.push((item.place.index, item.place.resource_type.clone()));
+            owners.push(item.place.clone());
             events.push((event, digest));
         }
     }
@@ -183,16 +270,17 @@ async fn transaction(visit: &Visit, read: Read) -> Result<Answered, Problem> {
         .submit_atomic(visit.caller()?, events)
         .await;
     let receipts = receipts.map_err(|(at, problem)| match owners.get(at) {
-        Some((Some(index), _)) => problem.within(&format!("/entry/{index}/resource")),
+        Some(Place {
+            index: Some(index), ..
+        }) => problem.within(&format!("/entry/{index}/resource")),
         _ => problem,
     })?;
     let mut entries = vec![Value::Null; read.entries];
-    for ((index, resource_type), receipt) in owners.into_iter().zip(receipts) {
-        let taken = index
-            .and_then(|index| entries.get(index))
-            .is_some_and(|entry| !entry.is_null());
+    for (place, receipt) in owners.iter().zip(receipts) {
+        let entry = place.index.and_then(|index| entries.get(index));
+        let taken = entry.is_some_and(|entry| !entry.is_null());
         if !taken {
-            answer_entry(&mut entries, index, &resource_type, &Ok(receipt));
+            answer_entry(&mut entries, place, &Ok(receipt));
         }
     }
     Ok(Answered {
@@ -213,8 +301,9 @@ fn events_of(outcome: Outcome) -> Result<Vec<Incoming>, Problem> {
     }
 }
 
-fn answer_entry(entries: &mut [Value], index: Option<usize>, resource_type: &str, became: &Became) {
-    let Some(entry) = index.and_then(|index| entries.get_mut(index)) else {
+fn answer_entry(entries: &mut [Value], place: &Place, became: &Became) {
+    let resource_type = place.resource_type.as_str();
+    let Some(entry) = place.index.and_then(|index| entries.get_mut(index)) else {
         return;
     };
     let status_line = |status| {

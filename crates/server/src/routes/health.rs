@@ -61,7 +61,7 @@ pub(super) async fn metrics(visit: Visit, _: Request) -> Answer {
 
 /// The signed note as C2SP tlog-tiles has it.
 pub(super) async fn checkpoint(visit: Visit, _: Request) -> Answer {
-    match visit.shared.app.checkpoint() {
+    match visit.shared.app.checkpoint().await {
         Some(note) => Ok(text_answer("text/plain; charset=utf-8", note)),
         None => Err(Problem::new(
             Kind::NotReached,

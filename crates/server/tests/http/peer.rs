@@ -11,25 +11,25 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer taken apart.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    pub body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    pub fn lines(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
         let lines = self.body.lines();
         lines
             .map(|line| serde_json::from_str(line).expect("a line of JSON"))
@@ -38,7 +38,7 @@ impl Answer {
 }
 
 /// Sends bytes as they are and reads until the server closes.
-pub async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
+pub(crate) async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(addr).await.expect("connect");
     // The server may answer and close before it has everything.
     let _ = stream.write_all(bytes).await;
@@ -49,7 +49,7 @@ pub async fn raw(addr: SocketAddr, bytes: &[u8]) -> String {
 }
 
 /// One request with these headers (`name: value` lines) and body.
-pub async fn send(
+pub(crate) async fn send(
     addr: SocketAddr,
     method_path: &str,
     headers: &[(&str, &str)],
@@ -64,7 +64,7 @@ pub async fn send(
 }
 
 /// Takes an answer apart, joining chunks.
-pub fn parse(answer: &str) -> Answer {
+pub(crate) fn parse(answer: &str) -> Answer {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     let status = status.unwrap_or_else(|| panic!("no status line: {answer:?}"));

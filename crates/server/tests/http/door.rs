@@ -1,30 +1,18 @@
 //! Who comes through the door and what the rude ones get: tokens, bodies, types, slowness. Nothing here needs data.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test says so loudly"
-)]
-
-#[path = "support/house.rs"]
-mod house;
-#[path = "support/peer.rs"]
-mod peer;
 
 use std::time::Duration;
 
-use house::{House, NOW_S, bearer, bearer_of, claims, issuer};
-use peer::{raw, send};
+use crate::house::{CITIZEN, House, NOW_S, bearer_of, claims, commands};
+use crate::peer::{Answer, raw, send};
 use sokhoe_access::{Claims, Issuer, Role};
-use sokhoe_server::{Limits, Server, ServerConfig};
+use sokhoe_server::{App, Limits, Server, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-async fn post(house: &House, path: &str, headers: &[(&str, &str)], body: &str) -> peer::Answer {
-    let token = bearer(Role::Hospital);
+async fn post(house: &House, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    let token = house.bearer(Role::Hospital);
     let mut all = vec![("authorization", token.as_str())];
     all.extend(headers);
     send(house.addr, &format!("POST {path}"), &all, body).await
@@ -38,9 +26,7 @@ async fn everything_outside_the_published_list_wants_a_token() {
     for (path, operations) in description["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let open = operation["security"] == serde_json::json!([]);
-            let path = path
-                .replace("{id}", house::CITIZEN)
-                .replace("{type}", "Patient");
+            let path = path.replace("{id}", CITIZEN).replace("{type}", "Patient");
             let asked_for = format!("{} {path}", method.to_uppercase());
             let answer = send(house.addr, &asked_for, &[], "").await;
             assert_eq!(answer.status == 401, !open, "{asked_for}: {answer:?}");
@@ -61,7 +47,7 @@ async fn everything_outside_the_published_list_wants_a_token() {
 #[tokio::test]
 async fn a_bad_token_is_401_and_says_why() {
     let house = House::open().await;
-    let good = issuer().issue(&claims(Role::Hospital)).unwrap();
+    let good = house.issuer().issue(&claims(Role::Hospital)).unwrap();
     let expired = Claims {
         expires_at_s: NOW_S - 61,
         ..claims(Role::Hospital)
@@ -72,8 +58,8 @@ async fn a_bad_token_is_401_and_says_why() {
     };
     let unsigned = good.rsplit_once('.').unwrap().0;
     for (token, because) in [
-        (bearer_of(&issuer(), expired), "expired"),
-        (bearer_of(&issuer(), early), "not valid yet"),
+        (bearer_of(house.issuer(), expired), "expired"),
+        (bearer_of(house.issuer(), early), "not valid yet"),
         (
             bearer_of(&Issuer::from_seed(&[9; 32]), claims(Role::Hospital)),
             "signature",
@@ -108,7 +94,7 @@ async fn a_role_without_business_here_is_403() {
         Role::Researcher,
         Role::Dashboard,
     ] {
-        let token = bearer(role);
+        let token = house.bearer(role);
         let headers = [("authorization", token.as_str()), JSON];
         assert_eq!(
             send(house.addr, "POST /v1/events", &headers, "{}")
@@ -116,7 +102,7 @@ async fn a_role_without_business_here_is_403() {
                 .status,
             403
         );
-        let path = format!("GET /v1/people/{}", house::CITIZEN);
+        let path = format!("GET /v1/people/{}", CITIZEN);
         assert_eq!(send(house.addr, &path, &headers, "").await.status, 403);
     }
 }
@@ -124,8 +110,8 @@ async fn a_role_without_business_here_is_403() {
 #[tokio::test]
 async fn staff_say_why_they_read() {
     let house = House::open().await;
-    let token = bearer(Role::Clinician);
-    let path = format!("GET /v1/people/{}", house::CITIZEN);
+    let token = house.bearer(Role::Clinician);
+    let path = format!("GET /v1/people/{}", CITIZEN);
     let read = async |purpose: &[(&str, &str)]| {
         let mut headers = vec![("authorization", token.as_str())];
         headers.extend(purpose);
@@ -142,7 +128,7 @@ async fn staff_say_why_they_read() {
 #[tokio::test]
 async fn absent_and_hidden_people_look_alike() {
     let house = House::open().await;
-    let token = bearer(Role::Citizen);
+    let token = house.bearer(Role::Citizen);
     let read = async |id: &str| {
         let path = format!("GET /v1/people/{id}");
         let answer = send(house.addr, &path, &[("authorization", &token)], "").await;
@@ -193,7 +179,7 @@ async fn a_body_that_is_no_utf8_is_400() {
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {}\r\n\
          content-type: application/json\r\ncontent-length: 4\r\n\r\n",
-        bearer(Role::Hospital)
+        house.bearer(Role::Hospital)
     );
     let answer = raw(house.addr, &[head.as_bytes(), b"\"\xff\xfe\""].concat()).await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
@@ -329,7 +315,7 @@ async fn a_slow_body_is_408_and_a_slow_head_is_cut_off() {
     let head = format!(
         "POST /v1/events HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\n\
          content-type: application/json\r\ncontent-length: 100\r\n\r\n{{",
-        bearer(Role::Hospital)
+        house.bearer(Role::Hospital)
     );
     let answer = raw(house.addr, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
@@ -388,14 +374,14 @@ async fn one_connection_serves_many_requests() {
 
 #[tokio::test]
 async fn only_loopback_is_listened_on() {
-    let house = House::open().await;
-    drop(house);
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::new(commands(folder.path()));
     let listen = "0.0.0.0:0".parse().unwrap();
     let config = ServerConfig {
         listen,
         limits: Limits::default(),
     };
-    let refused = Server::start(config, house::app()).await.unwrap_err();
+    let refused = Server::start(config, app).await.unwrap_err();
     assert!(refused.to_string().contains("loopback"), "{refused}");
 }
 

@@ -1,0 +1,95 @@
+//! A server in a folder of its own, and tokens for whoever comes to its door.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sokhoe_access::{Claims, Issuer, Role};
+use sokhoe_commands::{Commands, Settings};
+use sokhoe_server::{App, Handle, Limits, Server, ServerConfig};
+use sokhoe_storage::Clock;
+use tempfile::TempDir;
+
+/// The second at which every test takes place.
+pub(crate) const NOW_S: i64 = 1_795_000_000;
+pub(crate) const CITIZEN: &str = "0192f0c1-7a3b-4c11-9e2f-0242ac120002";
+
+pub(crate) struct House {
+    pub(crate) addr: SocketAddr,
+    pub(crate) handle: Handle,
+    pub(crate) commands: Commands,
+    issuer: Issuer,
+    _folder: TempDir,
+}
+
+impl House {
+    pub(crate) async fn open() -> Self {
+        Self::with(Limits::default()).await
+    }
+
+    /// A house that loses its patience within a test's time.
+    pub(crate) async fn hasty() -> Self {
+        let short = Duration::from_millis(300);
+        let limits = Limits {
+            head_timeout: short,
+            body_pause_timeout: short,
+            write_stall_timeout: short,
+            at_least_timeout: short,
+            connections_max: 8,
+            ..Limits::default()
+        };
+        Self::with(limits).await
+    }
+
+    pub(crate) async fn with(limits: Limits) -> Self {
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        let folder = tempfile::tempdir().expect("a folder");
+        let commands = commands(folder.path());
+        let issuer = Issuer::from_seed(&commands.opener().vault().secrets().issuer_seed());
+        let config = ServerConfig { listen, limits };
+        let handle = Server::start(config, App::new(commands.clone())).await;
+        let handle = handle.expect("a started server");
+        Self {
+            addr: handle.addr(),
+            handle,
+            commands,
+            issuer,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The value of an Authorization header for this role.
+    pub(crate) fn bearer(&self, role: Role) -> String {
+        bearer_of(&self.issuer, claims(role))
+    }
+}
+
+/// A new house in an empty folder, where time goes on from the test's second.
+pub(crate) fn commands(folder: &Path) -> Commands {
+    let ticks = AtomicI64::new(NOW_S * 1_000_000);
+    let clock = Clock::new(move || ticks.fetch_add(1, Ordering::Relaxed));
+    Commands::open(Settings::new(&folder.join("data"), clock)).expect("an open house")
+}
+
+pub(crate) fn bearer_of(issuer: &Issuer, claims: Claims) -> String {
+    format!("Bearer {}", issuer.issue(&claims).expect("a token"))
+}
+
+pub(crate) fn claims(role: Role) -> Claims {
+    Claims {
+        sub: format!("the-{role}"),
+        role,
+        facility: role.staff().then(|| "99001".to_owned()),
+        jurisdiction: None,
+        person: CITIZEN.parse().ok(),
+        study: None,
+        jti: "1".to_owned(),
+        not_before_s: NOW_S - 10,
+        expires_at_s: NOW_S + 3600,
+    }
+}

@@ -1,0 +1,14 @@
+//! The server over real sockets: one promise per test, each on a house of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says so loudly"
+)]
+
+mod door;
+mod events;
+mod house;
+mod peer;
+mod people;

@@ -1,0 +1,1 @@
+//! Reading people over HTTP: search, record, history, as of, tags, and who sees what.
