@@ -3,6 +3,7 @@
 mod append;
 mod damage;
 mod faults;
+mod frozen;
 mod reopen;
 mod threads;
 
