@@ -1,1 +1,21 @@
-//! Empty so far.
+//! Read models: the record view, the history, and the directory that finds people.
+//!
+//! Owns what is read, and the runner that keeps up with the log. Refuses HTTP and deciding who may
+//! read: a filter comes in. Invariants: everything here can be dropped and rebuilt to the same
+//! answers; each projection knows the position it has reached; an answer names the position it is
+//! true at.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+mod directory;
+mod names;
+mod record_view;
+mod runner;
+mod streams;
+mod views;
+
+pub use directory::{Found, Query};
+pub use record_view::{AsOf, HistoryPage, RecordView, Withheld};
+pub use views::{ReadError, Views};

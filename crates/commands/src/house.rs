@@ -14,12 +14,12 @@ use sokhoe_vault::{Vault, VaultError};
 use tokio::sync::{Semaphore, watch};
 
 use crate::opening::{Opener, UnsealError};
-use crate::replay::{read_checkpoint, replay, write_checkpoint};
+use crate::replay::{read_snapshot, replay, write_snapshot};
 use crate::stage::{Decide, Request};
 
 /// Requests that may wait for the writer; past it a single event is turned away and a batch waits.
 const QUEUE_REQUESTS_MAX: usize = 16_384;
-/// Events replayed at start after which the registry's checkpoint is written anew at once.
+/// Events replayed at start after which the registry's snapshot is written anew at once.
 const REPLAYED_EVENTS_MAX: u64 = 100_000;
 /// How often the tree's head is signed when the log has grown: within a second of a commit.
 const SIGN_EVERY: Duration = Duration::from_millis(250);
@@ -139,12 +139,12 @@ impl House {
         let catalogue = sokhoe_catalogue::open_folder(&settings.data)
             .map_err(HouseError::Catalogue)?;
 
-        let (registry, from) = read_checkpoint(&settings.data, &vault, &reader);
+        let (registry, from) = read_snapshot(&settings.data, &vault, &reader);
         let registry = Arc::new(registry);
         let opener = Opener { vault: Arc::clone(&vault), reader: reader.clone(), registry };
         let replayed = replay(&opener, from).map_err(HouseError::Replay)?;
         if replayed > REPLAYED_EVENTS_MAX {
-            write_checkpoint(&settings.data, &opener);
+            write_snapshot(&opener);
         }
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
@@ -182,7 +182,7 @@ impl House {
         if let Err(error) = sign_head(&self.opener) {
             tracing::error!(error = %crate::chain_of(&error), "the last checkpoint is not signed");
         }
-        write_checkpoint(&self.settings.data, &self.opener);
+        write_snapshot(&self.opener);
         if let Err(error) = self.opener.vault.close() {
             tracing::error!(error = %crate::chain_of(&error), "the key journal is not folded");
         }

@@ -9,6 +9,7 @@
 )]
 
 mod blobs;
+mod cache;
 mod content;
 mod enrich;
 mod house;

@@ -1,0 +1,191 @@
+//! The current record and the history of a person, as one reader may see them.
+//!
+//! Folded from the person's events when asked, so it is never stale and cannot differ from a rebuilt
+//! one. At a position or a time in the past the events, and the merges, are those of then.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sokhoe_access::Filter;
+use sokhoe_record::{Instant, PersonId, RecordedEvent, Section, fold, history};
+
+use crate::streams::Streams;
+use crate::views::ReadError;
+
+/// The moment of the log that an answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// What is durable.
+    Now,
+    /// After the event at this position.
+    Position(u64),
+    /// What was recorded by then.
+    Time(Instant),
+}
+
+/// A section with entries that this reader does not see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// Which.
+    pub section: Section,
+    /// Why.
+    pub because: &'static str,
+}
+
+/// A record ready to be sent.
+#[derive(Debug, Clone)]
+pub struct RecordView {
+    /// Whose record it is: the survivor, where the person asked for is merged.
+    pub person_id: PersonId,
+    /// How many events the record holds at that moment, those withheld included.
+    pub version: u64,
+    /// The position that it is true at.
+    pub position: u64,
+    /// The answer as compact JSON.
+    pub json: Vec<u8>,
+}
+
+/// Part of a history, in the order of the log.
+#[derive(Debug, Clone)]
+pub struct HistoryPage {
+    /// Whose history it is.
+    pub person_id: PersonId,
+    /// The entries, each as JSON.
+    pub items: Vec<Box<RawValue>>,
+    /// Where the next page begins: give it as `after`; `None` when this is the last.
+    pub next: Option<u64>,
+    /// The position that it is true at.
+    pub position: u64,
+}
+
+const OTHER_FACILITY: &str =
+    "entries of another facility, which no directive of the person opens to this one";
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    person_id: PersonId,
+    version: u64,
+    position: u64,
+    sections: &'a sokhoe_record::Record,
+    withheld: &'a [Withheld],
+}
+
+/// What is seen of a person at one moment.
+struct Seen {
+    survivor: PersonId,
+    position: u64,
+    version: u64,
+    events: Vec<RecordedEvent>,
+    withheld: Vec<Withheld>,
+}
+
+/// Makes the record; `None` when there is no such person or nothing of them may be seen.
+pub(crate) fn record(
+    streams: &Streams,
+    filter: &Filter,
+    person: PersonId,
+    as_of: AsOf,
+) -> Result<Option<RecordView>, ReadError> {
+    let Some(seen) = see(streams, filter, person, as_of)? else { return Ok(None) };
+    let record = fold(seen.survivor, &seen.events);
+    let answer = Answer {
+        person_id: seen.survivor,
+        version: seen.version,
+        position: seen.position,
+        sections: &record,
+        withheld: &seen.withheld,
+    };
+    let json = serde_json::to_vec(&answer).map_err(ReadError::Write)?;
+    Ok(Some(RecordView {
+        person_id: seen.survivor,
+        version: seen.version,
+        position: seen.position,
+        json,
+    }))
+}
+
+/// Makes a page of the history: at most `limit` entries after the position `after`.
+pub(crate) fn history_page(
+    streams: &Streams,
+    filter: &Filter,
+    person: PersonId,
+    as_of: AsOf,
+    (after, limit): (u64, usize),
+) -> Result<Option<HistoryPage>, ReadError> {
+    let Some(seen) = see(streams, filter, person, as_of)? else { return Ok(None) };
+    let entries = history(seen.survivor, &seen.events);
+    let mut rest = entries.iter().filter(|entry| entry.position > after);
+    let mut items = Vec::new();
+    let mut last = after;
+    for entry in rest.by_ref().take(limit) {
+        last = entry.position;
+        items.push(serde_json::value::to_raw_value(entry).map_err(ReadError::Write)?);
+    }
+    let next = rest.next().map(|_| last);
+    Ok(Some(HistoryPage { person_id: seen.survivor, items, next, position: seen.position }))
+}
+
+/// Gathers the events of everyone who is part of the record at that moment, as the filter lets through.
+fn see(
+    streams: &Streams,
+    filter: &Filter,
+    person: PersonId,
+    as_of: AsOf,
+) -> Result<Option<Seen>, ReadError> {
+    let opener = streams.opener();
+    let durable = opener.reader().position().get();
+    let position = match as_of {
+        AsOf::Now => durable,
+        AsOf::Position(position) if position <= durable => position,
+        AsOf::Position(asked) => return Err(ReadError::NotThere { asked, durable }),
+        AsOf::Time(time) => opener
+            .reader()
+            .position_at_time(time.micros())
+            .map_err(|error| ReadError::Events(error.into()))?
+            .get(),
+    };
+    // Merges decided but not yet durable lie beyond the position, so they do not show.
+    let at = Some(position);
+    let Some(survivor) = opener.registry().survivor(person, at) else { return Ok(None) };
+    let mut events = Vec::new();
+    let mut hidden = Vec::new();
+    let mut version = 0;
+    for member in opener.registry().members(survivor, at) {
+        let stream = match streams.get(member) {
+            Ok(stream) => stream,
+            Err(error) if error.erased() => continue,
+            Err(error) => return Err(ReadError::Events(error)),
+        };
+        for event in stream.iter().take_while(|event| event.position <= position) {
+            version += 1;
+            if visible(filter, event) {
+                events.push(event.clone());
+            } else {
+                hide(&mut hidden, event);
+            }
+        }
+    }
+    if events.is_empty() {
+        return Ok(None);
+    }
+    hidden.sort_unstable();
+    let because = OTHER_FACILITY;
+    let withheld = hidden.into_iter().map(|section| Withheld { section, because }).collect();
+    Ok(Some(Seen { survivor, position, version, events, withheld }))
+}
+
+pub(crate) fn visible(filter: &Filter, event: &RecordedEvent) -> bool {
+    match filter {
+        Filter::All => true,
+        Filter::OnlyFacility(facility) => {
+            event.event.facility.as_deref() == Some(facility.as_str())
+        }
+    }
+}
+
+fn hide(hidden: &mut Vec<Section>, event: &RecordedEvent) {
+    for section in event.event.data.sections() {
+        if !hidden.contains(&section) {
+            hidden.push(section);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The read side as a whole: views, the runner's thread, waiting for a position, rebuilding.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use sokhoe_access::Filter;
+use sokhoe_commands::{OpenedEvent, Opener, UnsealError};
+use sokhoe_record::{EventId, PersonId};
+use sokhoe_storage::Position;
+use tokio::sync::watch;
+
+use crate::directory::{Directory, Found, Query};
+use crate::record_view::{AsOf, HistoryPage, RecordView, history_page, record, visible};
+use crate::runner::{apply_batch, from_zero, read};
+use crate::streams::{Streams, recorded};
+
+/// Memory that opened streams may take unless the owner says otherwise.
+const STREAMS_BYTES_MAX: u64 = 256 << 20;
+/// How long the runner sleeps at most before it looks whether it should stop.
+const WAKE_EVERY: Duration = Duration::from_millis(200);
+const SNAPSHOT: &str = "directory";
+
+/// Why a read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The position asked for lies in the future.
+    #[error("read as of position {asked}: the log ends at {durable}")]
+    NotThere {
+        /// What was asked for.
+        asked: u64,
+        /// Where the log ends.
+        durable: u64,
+    },
+    /// Stored events could not be read or opened.
+    #[error("read a person's events")]
+    Events(#[from] UnsealError),
+    /// The answer could not be written as JSON: a bug.
+    #[error("write an answer")]
+    Write(#[source] serde_json::Error),
+    /// The position was not reached in time.
+    #[error("wait for position {asked}: reached {reached}")]
+    TooLate {
+        /// What was asked for.
+        asked: u64,
+        /// What was reached.
+        reached: u64,
+    },
+}
+
+#[derive(Debug)]
+struct Inner {
+    streams: Streams,
+    directory: RwLock<Directory>,
+    reached: watch::Sender<u64>,
+    /// The log's end found at start.
+    ready_at: u64,
+    stop: AtomicBool,
+    failed: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The read side. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Views(Arc<Inner>);
+
+impl Views {
+    /// Starts from the last snapshot, or from nothing, and follows the log on a thread of its own.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(opener: Opener) -> std::io::Result<Self> {
+        let ready_at = opener.reader().position().get();
+        let directory = opener
+            .read_cache(SNAPSHOT)
+            .and_then(|bytes| Directory::restore(&bytes))
+            .filter(|directory| directory.position() <= ready_at)
+            .unwrap_or_default();
+        let (reached, _) = watch::channel(directory.position());
+        let inner = Arc::new(Inner {
+            streams: Streams::new(opener, STREAMS_BYTES_MAX),
+            directory: RwLock::new(directory),
+            reached,
+            ready_at,
+            stop: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            thread: Mutex::new(None),
+        });
+        let followed = Arc::clone(&inner);
+        let thread = std::thread::Builder::new()
+            .name("projections".into())
+            .spawn(move || followed.follow())?;
+        *inner.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(Self(inner))
+    }
+
+    /// Returns a person's record as the filter lets it be seen; `None` when there is none, or
+    /// nothing of it is seen. Blocks on the disk for people that are not in memory.
+    ///
+    /// # Errors
+    /// When the position lies in the future, or events cannot be read.
+    pub fn record(
+        &self,
+        filter: &Filter,
+        person: PersonId,
+        as_of: AsOf,
+    ) -> Result<Option<RecordView>, ReadError> {
+        record(&self.0.streams, filter, person, as_of)
+    }
+
+    /// Returns a page of a person's history: at most `limit` entries after the position `after`.
+    ///
+    /// # Errors
+    /// As [`Views::record`].
+    pub fn history(
+        &self,
+        filter: &Filter,
+        person: PersonId,
+        as_of: AsOf,
+        (after, limit): (u64, usize),
+    ) -> Result<Option<HistoryPage>, ReadError> {
+        history_page(&self.0.streams, filter, person, as_of, (after, limit))
+    }
+
+    /// Returns one event, when the filter lets it be seen.
+    ///
+    /// # Errors
+    /// When it cannot be read or opened.
+    pub fn event(
+        &self,
+        filter: &Filter,
+        id: EventId,
+    ) -> Result<Option<sokhoe_record::RecordedEvent>, ReadError> {
+        let found = match self.0.streams.opener().by_id(id) {
+            Ok(found) => found,
+            Err(error) if error.erased() => None,
+            Err(error) => return Err(ReadError::Events(error)),
+        };
+        let of_person = found.filter(|found: &OpenedEvent| found.person().is_some());
+        Ok(of_person.map(recorded).filter(|event| visible(filter, event)))
+    }
+
+    /// Finds people by name and birth date among those whom the filter lets be found.
+    #[must_use]
+    pub fn search(&self, filter: &Filter, query: &Query, limit: usize) -> Vec<Found> {
+        let directory = self.0.directory.read().unwrap_or_else(PoisonError::into_inner);
+        directory.search(filter, query, limit)
+    }
+
+    /// Tells whether a facility has entries of a person.
+    #[must_use]
+    pub fn has_visited(&self, person: PersonId, facility: &str) -> bool {
+        let directory = self.0.directory.read().unwrap_or_else(PoisonError::into_inner);
+        directory.has_visited(person, facility)
+    }
+
+    /// How many people the directory holds, retired ones included.
+    #[must_use]
+    pub fn people_count(&self) -> usize {
+        self.0.directory.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The position that every view has reached.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        *self.0.reached.borrow()
+    }
+
+    /// The log's end found at start; reads are ready once it is reached.
+    #[must_use]
+    pub fn ready_at(&self) -> u64 {
+        self.0.ready_at
+    }
+
+    /// Whether the runner had to stop because an event could not be read.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.0.failed.load(Ordering::Acquire)
+    }
+
+    /// Waits until every view has reached a position.
+    ///
+    /// # Errors
+    /// `TooLate` when it is not reached within the timeout.
+    pub async fn at_least(&self, position: u64, timeout: Duration) -> Result<(), ReadError> {
+        let mut reached = self.0.reached.subscribe();
+        let waited = reached.wait_for(|reached| *reached >= position);
+        if matches!(tokio::time::timeout(timeout, waited).await, Ok(Ok(_))) {
+            return Ok(());
+        }
+        Err(ReadError::TooLate { asked: position, reached: self.position() })
+    }
+
+    /// Rebuilds everything from the first event beside the live views, then swaps. Blocks.
+    ///
+    /// # Errors
+    /// When events cannot be read; the live views then stay as they are.
+    pub fn rebuild(&self) -> Result<u64, ReadError> {
+        let rebuilt = from_zero(&self.0.streams)?;
+        let mut directory = self.0.directory.write().unwrap_or_else(PoisonError::into_inner);
+        *directory = rebuilt;
+        let position = directory.position();
+        drop(directory);
+        self.0.streams.forget();
+        Ok(position)
+    }
+
+    /// Stops following and writes a snapshot for the next start. Blocks.
+    pub fn close(&self) {
+        self.0.stop.store(true, Ordering::Release);
+        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
+        if thread.join().is_err() || self.failed() {
+            return;
+        }
+        let directory = self.0.directory.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = directory.snapshot() {
+            self.0.streams.opener().write_cache(SNAPSHOT, &bytes);
+        }
+    }
+}
+
+impl Inner {
+    fn follow(&self) {
+        while !self.stop.load(Ordering::Acquire) {
+            match self.step() {
+                Ok(0) => {
+                    let position = Position::new(*self.reached.borrow());
+                    let _ = self.streams.opener().reader().wait_past(position, WAKE_EVERY);
+                }
+                Ok(position) => {
+                    self.reached.send_replace(position);
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = %sokhoe_commands::chain_of(&error),
+                        "the views stop where an event cannot be read"
+                    );
+                    self.failed.store(true, Ordering::Release);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Applies the next batch; returns the position reached, 0 when there was nothing new.
+    fn step(&self) -> Result<u64, UnsealError> {
+        let after = self.directory.read().unwrap_or_else(PoisonError::into_inner).position();
+        let batch = read(self.streams.opener(), after)?;
+        if batch.position() == 0 {
+            return Ok(0);
+        }
+        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        // A rebuild may have overtaken this batch; applying it twice would be wrong.
+        if directory.position() == after {
+            apply_batch(&mut directory, &self.streams, &batch)?;
+        }
+        Ok(directory.position())
+    }
+}
