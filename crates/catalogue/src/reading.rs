@@ -151,7 +151,7 @@ impl<'a> Table<'a> {
                 code: code.into(),
                 vi: name.into(),
                 en: self.english(code, self.optional(&row, en)?).into(),
-                parent: self.optional(&row, parent)?.into(),
+                parent: parent_of(code, self.optional(&row, parent)?).into(),
                 valid_from: self.day(&row, valid_from)?,
                 valid_to: self.day(&row, valid_to)?,
             };
@@ -359,6 +359,11 @@ impl<'a> Table<'a> {
             first_line,
         }
     }
+}
+
+/// A category that names itself as its category has no parent.
+fn parent_of<'r>(code: &str, parent: &'r str) -> &'r str {
+    if parent == code { "" } else { parent }
 }
 
 fn is_setting(value: &str) -> bool {

@@ -1,3 +1,7 @@
-//! The `sokhoe` binary.
+//! The `sokhoe` binary: hands its arguments to the library and turns the outcome into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sokhoe_cli::main(std::env::args_os())
+}

@@ -1,0 +1,148 @@
+//! `sokhoe demo`: makes a synthetic city, loads it through the same path as real data, serves it and says how
+//! to look at it. Started again on the same folder it serves the city that is there.
+
+mod city;
+mod sheet;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use sokhoe_catalogue::demo_facilities;
+use sokhoe_commands::Commands;
+use sokhoe_population::City;
+use sokhoe_record::{Identifier, PersonId};
+
+use crate::arguments::DemoArguments;
+use crate::config::{Config, Folders};
+use crate::engine;
+use crate::failure::{Outcome, usage};
+use crate::logging;
+use crate::output::Output;
+
+use super::serve;
+use sheet::{People, Sheet};
+
+/// Where a demo lies when nobody says.
+pub(crate) const DATA: &str = "sokhoe-demo";
+
+pub(crate) fn run(
+    arguments: &DemoArguments,
+    config: &Config,
+    output: &mut Output,
+) -> anyhow::Result<Outcome> {
+    let folders = config.folders()?;
+    let city = City::new(arguments.seed, arguments.people)
+        .map_err(|error| usage(format!("--people: {error}")))?;
+    logging::say_configuration(config);
+    // What an earlier start wrote names an address that may be another now.
+    sheet::remove(&folders.data)?;
+    let commands = engine::open(&folders)?;
+    let served = show(arguments, &city, &commands, &folders, config, output);
+    engine::close(&commands).and(served)?;
+    Ok(Outcome::Done)
+}
+
+fn show(
+    arguments: &DemoArguments,
+    city: &City,
+    commands: &Commands,
+    folders: &Folders,
+    config: &Config,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let event_count = city::load(arguments, city, commands, &folders.data, output)?;
+    let people = people(city, commands)?;
+    super::runtime()?.block_on(async {
+        let handle = serve::start(commands, config).await?;
+        let sheet = Sheet {
+            base_url: format!("http://{}", handle.addr()),
+            data_dir: absolute(&folders.data)?,
+            vkey: commands.verifier().to_string(),
+            tokens: sheet::tokens(commands, people.citizen)?,
+            people,
+            people_count: city.people(),
+            event_count,
+            position: commands.opener().reader().position().get(),
+        };
+        sheet.write(&folders.data)?;
+        say(&sheet, output)?;
+        serve::until_told_to_stop(commands).await?;
+        handle.shutdown().await;
+        anyhow::Ok(())
+    })
+}
+
+/// Finds the people with a part among those who were registered.
+fn people(city: &City, commands: &Commands) -> anyhow::Result<People> {
+    let find = |identifier: &Identifier| -> anyhow::Result<PersonId> {
+        commands
+            .find(identifier)
+            .context("a person of the demo is not there: the city is not complete")
+    };
+    let cast = city.demo_people();
+    Ok(People {
+        citizen: find(&cast.citizen)?,
+        with_consent: find(&cast.with_consent)?,
+        without_consent: find(&cast.without_consent)?,
+        erased: None,
+        snooped_on: find(&cast.snooped_on)?,
+    })
+}
+
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("find data folder {}", path.display()))
+}
+
+fn say(sheet: &Sheet, output: &mut Output) -> anyhow::Result<()> {
+    let base = &sheet.base_url;
+    let facility = demo_facilities()
+        .first()
+        .map(|facility| &*facility.en)
+        .unwrap_or_default();
+    output.line(format!(
+        "\nA city of {} invented people, {} events, at {base}\n",
+        sheet.people_count, sheet.event_count
+    ))?;
+    output
+        .line("Sign in with one click (the token stands after #, which browsers do not send):")?;
+    let personas = [
+        (
+            "citizen",
+            "a citizen, who sees the whole own book".to_owned(),
+        ),
+        (
+            "clinician",
+            format!("a clinician of {facility}, who sees what was entered there"),
+        ),
+        ("hospital", format!("the system of {facility}")),
+        ("station", "a commune health station".to_owned()),
+    ];
+    for (role, about) in personas {
+        if let Some(token) = sheet.tokens.get(role) {
+            output.line(format!("  {about}:\n    {base}/#token={token}"))?;
+        }
+    }
+    let citizen = sheet.people.citizen;
+    output.line("\nThe citizen's record and history:")?;
+    let token = sheet
+        .tokens
+        .get("citizen")
+        .map(String::as_str)
+        .unwrap_or_default();
+    let header = format!("-H 'Authorization: Bearer {token}'");
+    output.line(format!("  curl -s {header} {base}/v1/people/{citizen}"))?;
+    output.line(format!(
+        "  curl -s {header} {base}/v1/people/{citizen}/events"
+    ))?;
+    output.line("\nWhat anybody may see: the signed checkpoint of the whole log, and what the server can do:")?;
+    output.line(format!("  curl -s {base}/checkpoint"))?;
+    output.line(format!("  {base}/docs"))?;
+    output.line(format!(
+        "\nThe key that checkpoints verify with: {}",
+        sheet.vkey
+    ))?;
+    let written = sheet.data_dir.join(sheet::FILE);
+    output.line(format!("All tokens and people: {}", written.display()))?;
+    output.line("ctrl-c stops the server; the same command starts it again.")?;
+    Ok(())
+}

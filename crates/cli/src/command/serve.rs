@@ -1,0 +1,86 @@
+//! `sokhoe serve`: opens a data folder, serves it until told to stop, and leaves the clean-stop mark.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context;
+use sokhoe_commands::Commands;
+use sokhoe_server::{App, Handle, Server, ServerConfig};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Folders};
+use crate::engine;
+use crate::failure::Outcome;
+use crate::logging;
+use crate::output::Output;
+
+/// How often the write side is asked whether it still takes events.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcome> {
+    let folders = config.folders()?;
+    logging::say_configuration(config);
+    let commands = engine::open(&folders)?;
+    let served = super::runtime()?.block_on(async {
+        let handle = start(&commands, config).await?;
+        say_what_is_served(&commands, &folders, handle.addr(), output)?;
+        until_told_to_stop(&commands).await?;
+        handle.shutdown().await;
+        anyhow::Ok(())
+    });
+    tracing::info!("stopping");
+    engine::close(&commands).and(served)?;
+    Ok(Outcome::Done)
+}
+
+/// Starts the server over an open write side.
+pub(crate) async fn start(commands: &Commands, config: &Config) -> anyhow::Result<Handle> {
+    let server = ServerConfig {
+        listen: config.listen,
+        limits: config.limits.clone(),
+    };
+    let app = App::new(commands.clone());
+    Server::start(server, app).await.context("start the server")
+}
+
+fn say_what_is_served(
+    commands: &Commands,
+    folders: &Folders,
+    address: SocketAddr,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let position = commands.opener().reader().position();
+    output.line(format!("data     {}", folders.data.display()))?;
+    output.line(format!("keys     {}", folders.keys.display()))?;
+    output.line(format!("log      {position} events"))?;
+    output.line(format!(
+        "vkey     {}  (keep it elsewhere)",
+        commands.verifier()
+    ))?;
+    output.line(format!(
+        "listens  http://{address}  (loopback only: there is no TLS yet)"
+    ))?;
+    Ok(())
+}
+
+/// Waits for ctrl-c or SIGTERM; says it once when the write side stops by itself, and keeps serving what
+/// can still be read.
+pub(crate) async fn until_told_to_stop(commands: &Commands) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for ctrl-c")?;
+    let mut said = false;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+        }
+        if let Some(because) = engine::why_stopped(commands).filter(|_| !said) {
+            said = true;
+            tracing::error!(
+                because,
+                "the log takes no more events; restart after the cause is gone"
+            );
+        }
+    }
+}

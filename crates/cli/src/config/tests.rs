@@ -1,0 +1,144 @@
+//! Promises of the configuration: later layers win, and what is wrong is named by its place.
+
+use super::*;
+
+fn read(
+    file: Option<&str>,
+    variables: &[(&str, &str)],
+    flags: &[(&'static str, &'static str, &str)],
+) -> anyhow::Result<Config> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sokhoe.toml");
+    if let Some(text) = file {
+        std::fs::write(&path, text).unwrap();
+    }
+    let mut given = Flags::default();
+    for (key, flag, value) in flags {
+        given.add(key, flag, Some((*value).to_owned()));
+    }
+    Config::read(
+        file.map(|_| path.as_path()),
+        &Environment::of(variables),
+        given,
+    )
+}
+
+fn message(result: anyhow::Result<Config>) -> String {
+    let text = result.unwrap_err().to_string();
+    // The folder of the file is random.
+    match text.split_once("/sokhoe.toml") {
+        Some((_, rest)) => format!("FILE{rest}"),
+        None => text,
+    }
+}
+
+#[test]
+fn flags_win_over_variables_over_the_file_over_defaults() {
+    let file = Some("listen = \"127.0.0.1:1\"\n[log]\nformat = \"json\"\n");
+    let variables = [("SOKHOE_LISTEN", "127.0.0.1:2")];
+    let flags = [("listen", "--listen", "127.0.0.1:3")];
+    let port = |config: anyhow::Result<Config>| config.unwrap().listen.port();
+    assert_eq!(port(read(None, &[], &[])), 8080);
+    assert_eq!(port(read(file, &[], &[])), 1);
+    assert_eq!(port(read(file, &variables, &[])), 2);
+    assert_eq!(port(read(file, &variables, &flags)), 3);
+    assert_eq!(
+        read(file, &variables, &flags).unwrap().log_format,
+        LogFormat::Json
+    );
+}
+
+#[test]
+fn what_is_wrong_is_named_by_file_and_key_by_variable_or_by_flag() {
+    let cases = [
+        (
+            read(Some("listen = \"nowhere\""), &[], &[]),
+            "FILE, key listen: expected an address and port, as 127.0.0.1:8080",
+        ),
+        (
+            read(Some("[limits]\nconnections_max = 0"), &[], &[]),
+            "FILE, key limits.connections_max: expected a whole number above zero",
+        ),
+        (
+            read(Some("data = [1]"), &[], &[]),
+            "FILE, key data: expected a text or a whole number",
+        ),
+        (
+            read(None, &[("SOKHOE_LOG_FORMAT", "xml")], &[]),
+            "environment variable SOKHOE_LOG_FORMAT: expected human or json",
+        ),
+        (
+            read(None, &[], &[("listen", "--listen", "8080")]),
+            "--listen: expected an address and port, as 127.0.0.1:8080",
+        ),
+    ];
+    for (result, expected) in cases {
+        assert_eq!(message(result), expected);
+    }
+}
+
+#[test]
+fn a_key_that_does_not_exist_is_refused_and_the_others_are_listed() {
+    for result in [
+        read(Some("lisen = \"127.0.0.1:1\""), &[], &[]),
+        read(Some("[log]\ncolour = \"red\""), &[], &[]),
+    ] {
+        let message = message(result);
+        assert!(
+            message.contains("no such") && message.contains("listen, log.format"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_that_looks_like_a_setting_and_is_none_is_named() {
+    let config = read(
+        None,
+        &[("SOKHOE_LISTN", "127.0.0.1:1"), ("SOKHOE_TOKEN", "t")],
+        &[],
+    );
+    assert_eq!(config.unwrap().unknown_variables, ["SOKHOE_LISTN"]);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_named_with_its_line() {
+    let message = message(read(Some("listen = \"127.0.0.1:1\"\nlog = [\n"), &[], &[]));
+    assert!(message.starts_with("FILE, line "), "{message}");
+}
+
+#[test]
+fn an_address_other_than_loopback_is_refused() {
+    for listen in ["0.0.0.0:8080", "[::]:8080", "192.168.1.1:80"] {
+        let message = message(read(None, &[], &[("listen", "--listen", listen)]));
+        assert!(
+            message.starts_with("--listen: expected a loopback address"),
+            "{message}"
+        );
+    }
+    assert!(read(None, &[], &[("listen", "--listen", "[::1]:0")]).is_ok());
+}
+
+#[test]
+fn keys_lie_beside_the_data_unless_said_otherwise() {
+    for (data, keys) in [("d", "d.keys"), ("d/", "d.keys"), ("/a/b/", "/a/b.keys")] {
+        let folders = read(None, &[], &[("data", "--data", data)])
+            .unwrap()
+            .folders()
+            .unwrap();
+        assert_eq!(folders.keys, PathBuf::from(keys), "{data}");
+    }
+    let inside = [("data", "--data", "d"), ("keys", "--keys", "d/keys")];
+    assert!(read(None, &[], &inside).unwrap().folders().is_err());
+    assert!(read(None, &[], &[]).unwrap().folders().is_err());
+}
+
+#[test]
+fn the_data_folder_of_the_tests_is_not_that_of_the_server() {
+    assert_eq!(
+        read(None, &[("SOKHOE_DATA", "/somewhere")], &[])
+            .unwrap()
+            .data,
+        None
+    );
+}

@@ -1,0 +1,70 @@
+//! Opening and closing the write side of a data folder for commands that work on it themselves.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use anyhow::Context;
+use sokhoe_commands::{Commands, Settings, chain_of};
+use sokhoe_storage::LogOptions;
+
+use crate::config::Folders;
+use crate::folder;
+
+/// The origin line of the checkpoints of a log made here.
+const ORIGIN: &str = "sokhoe.local/log";
+/// What ids of resources are derived under.
+const RESOURCE_CONTEXT: &str = "sokhoe:fhir-event-id:v1";
+
+/// Opens a data folder with its keys, or makes both, and takes its lock.
+pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
+    make_private(&folders.data)?;
+    let settings = Settings {
+        data: folders.data.clone(),
+        keys: folders.keys.clone(),
+        origin: ORIGIN.into(),
+        log: LogOptions::default(),
+        clock: folder::log_clock(),
+    };
+    let commands = Commands::open(settings)?;
+    let recovery = commands.recovery();
+    if let Some(torn) = &recovery.torn {
+        tracing::info!(?torn, "cut an unfinished group off the end of the log");
+    }
+    tracing::debug!(events_read = recovery.events_read, "log opened");
+    Ok(commands)
+}
+
+/// Makes a data folder that is not there yet, for its owner alone.
+fn make_private(data: &Path) -> anyhow::Result<()> {
+    if data.exists() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.with_context(|| format!("make data folder {}", data.display()))
+}
+
+/// Finishes what is queued and leaves the clean-stop mark.
+pub(crate) fn close(commands: &Commands) -> anyhow::Result<()> {
+    let position = commands.close().context("close the log")?;
+    tracing::debug!(position, "log closed");
+    Ok(())
+}
+
+/// Derives the id of a resource's event from its source and id, under the log's own secret.
+pub(crate) fn resource_id(commands: &Commands, parts: &[&[u8]]) -> [u8; 32] {
+    commands
+        .opener()
+        .vault()
+        .secrets()
+        .derive(RESOURCE_CONTEXT, parts)
+}
+
+/// The write side's words for why it stopped, for messages.
+pub(crate) fn why_stopped(commands: &Commands) -> Option<String> {
+    match commands.status() {
+        sokhoe_storage::LogStatus::Stopped(failure) => Some(chain_of(&failure)),
+        sokhoe_storage::LogStatus::Damaged(damage) => Some(damage.to_string()),
+        _ => None,
+    }
+}
