@@ -184,7 +184,7 @@ fn check_time(event: &Event, now_us: i64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Resolves references, checks codes, adds labels; for a correction in its replacement.
+/// Resolves references, checks codes, adds labels; for a correction in what it puts in place.
 fn settle(
     opener: &Opener,
     around: Circumstances<'_>,
@@ -192,32 +192,27 @@ fn settle(
     looked_up: &LookedUp,
 ) -> Result<(), Refusal> {
     let (day, _) = event.occurred_at.local_days();
-    let mut errors = match (&mut event.data, looked_up.root_data()) {
-        (Data::CorrectionMade(correction), Some(root)) => match &mut correction.replacement {
-            Some(replacement) => {
-                let mut data = replacement.data(root.kind()).map_err(Refusal::Invalid)?;
-                let mut errors = enrich(&mut data, day, around.catalogue);
-                errors.extend(resolve_references(opener, &mut data));
-                for error in &mut errors {
-                    error.pointer = error.pointer.replacen("/data", "/data/replacement", 1);
-                }
-                replacement.settle(&data);
-                errors
-            }
-            None => Vec::new(),
-        },
-        (data, _) => {
-            let mut errors = enrich(data, day, around.catalogue);
-            errors.extend(resolve_references(opener, data));
-            errors
-        }
+    let mut errors = Vec::new();
+    let mut complete = |data: &mut Data| {
+        errors.extend(enrich(data, day, around.catalogue));
+        errors.extend(resolve_references(opener, data));
     };
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        errors.truncate(sokhoe_record::limits::ERRORS_MAX);
-        Err(Refusal::Invalid(errors))
+    match (&mut event.data, looked_up.event(), looked_up.root_data()) {
+        (Data::CorrectionMade(correction), Some(named), Some(root)) => {
+            let corrected = named.stored.event.kind();
+            let settled = correction.settle(corrected, root.kind(), &mut complete);
+            for error in &mut errors {
+                error.pointer = error.pointer.replacen("/data", "/data/replacement", 1);
+            }
+            errors.extend(settled.err().unwrap_or_default());
+        }
+        (data, ..) => complete(data),
     }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    errors.truncate(sokhoe_record::limits::ERRORS_MAX);
+    Err(Refusal::Invalid(errors))
 }
 
 /// Turns references to other people into random ids; who is unknown is kept as text, but for a
