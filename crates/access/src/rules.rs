@@ -129,6 +129,20 @@ const CLINICAL: &[Kind] = &[
     Kind::ResourceKept,
 ];
 
+/// What people state at a facility's counter and its staff write down, with the evidence in the event.
+const STATED: &[Kind] = &[
+    Kind::SelfReportSubmitted,
+    Kind::DisputeRaised,
+    Kind::ConsentGranted,
+    Kind::ConsentWithdrawn,
+    Kind::SecondaryUseRefused,
+    Kind::SecondaryUseAllowed,
+    Kind::GuardianAppointed,
+    Kind::GuardianEnded,
+    Kind::RequestMade,
+    Kind::RequestDecided,
+];
+
 const OWN: &[Kind] = &[
     Kind::SelfReportSubmitted,
     Kind::RiskFactorsReported,
@@ -154,6 +168,12 @@ pub const APPEND_RULES: &[AppendRule] = &[
         id: RuleId("append.staff.clinical"),
         roles: STAFF,
         kinds: Kinds::These(CLINICAL),
+        scope: Scope::OwnFacility,
+    },
+    AppendRule {
+        id: RuleId("append.staff.stated"),
+        roles: STAFF,
+        kinds: Kinds::These(STATED),
         scope: Scope::OwnFacility,
     },
     AppendRule {

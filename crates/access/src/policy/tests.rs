@@ -91,14 +91,15 @@ fn citizens_report_about_themselves_only() {
 }
 
 #[test]
-fn staff_neither_consent_nor_report_for_a_citizen() {
+fn staff_write_down_what_people_state_at_their_own_counter_only() {
     for kind in [
         Kind::ConsentGranted,
         Kind::SelfReportSubmitted,
         Kind::GuardianAppointed,
     ] {
-        let request = AppendRequest::of(kind, Some("99001"), Some(person(1)));
-        check(&hospital(), &request, ("append.otherwise", false));
+        let of = |facility| AppendRequest::of(kind, Some(facility), Some(person(1)));
+        check(&hospital(), &of("99001"), ("append.staff.stated", true));
+        check(&hospital(), &of("99002"), ("append.staff.stated", false));
     }
 }
 
