@@ -13,6 +13,8 @@ use wincode::{SchemaRead, SchemaWrite};
 use crate::names::words;
 
 const SNAPSHOT_VERSION: u32 = 1;
+/// The most memory that one list of a snapshot may claim before it is read.
+const LIST_BYTES_MAX: usize = 4 << 30;
 
 /// What is known of the person looked for; every part that is given must fit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -194,13 +196,13 @@ impl Directory {
             facility_codes: self.facility_codes.clone(),
             cards,
         };
-        let config = Configuration::default().disable_preallocation_size_limit();
+        let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
         wincode::config::serialize(&snapshot, config).ok()
     }
 
     /// Restores from [`Directory::snapshot`] bytes; `None` when they cannot be used.
     pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
-        let config = Configuration::default().disable_preallocation_size_limit();
+        let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
         let snapshot: Snapshot = wincode::config::deserialize_exact(bytes, config).ok()?;
         if snapshot.version != SNAPSHOT_VERSION {
             return None;

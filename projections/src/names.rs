@@ -3,7 +3,7 @@
 /// Splits a name into its words, lower case and without Vietnamese marks, so that `Nguyễn Văn Á` is
 /// found by `nguyen van a`.
 pub(crate) fn words(name: &str) -> Vec<String> {
-    name.split(|c: char| !c.is_alphanumeric())
+    name.split(|c: char| !c.is_alphanumeric() && !mark(c))
         .filter(|word| !word.is_empty())
         .map(|word| word.chars().flat_map(char::to_lowercase).filter_map(plain).collect())
         .filter(|word: &String| !word.is_empty())
@@ -24,9 +24,14 @@ fn plain(letter: char) -> Option<char> {
         'đ' => 'd',
         'ñ' => 'n',
         'ç' => 'c',
-        '\u{300}'..='\u{36f}' => return None,
+        other if mark(other) => return None,
         other => other,
     })
+}
+
+/// A combining mark, which decomposed text writes after its letter.
+fn mark(letter: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&letter)
 }
 
 #[cfg(test)]

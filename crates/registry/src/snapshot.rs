@@ -13,6 +13,8 @@ use crate::event_ids::EventIds;
 use crate::people::{Facts, People, PersonNumber};
 
 const VERSION: u32 = 1;
+/// The most memory that one list of a snapshot may claim before it is read.
+const LIST_BYTES_MAX: usize = 4 << 30;
 
 /// Why bytes are not a snapshot; the caller replays the log instead.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +67,12 @@ pub(crate) fn write(position: u64, ids: &EventIds, people: &People) -> Vec<u8> {
         aliases: people.aliases.list().iter().map(alias_row).collect(),
         event_ids,
     };
-    let config = Configuration::default().disable_preallocation_size_limit();
+    let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
     wincode::config::serialize(&snapshot, config).unwrap_or_default()
 }
 
 pub(crate) fn read(bytes: &[u8]) -> Result<(u64, EventIds, People), SnapshotError> {
-    let config = Configuration::default().disable_preallocation_size_limit();
+    let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
     let snapshot: Snapshot =
         wincode::config::deserialize_exact(bytes, config).map_err(SnapshotError::Malformed)?;
     if snapshot.version != VERSION {
