@@ -6,24 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde::Serialize;
 use sokhoe_access::{Filter, Issuer, Principal, Verifier};
 use sokhoe_commands::{BlobReceipt, Commands, ContentDigest, Receipt, Refusal, Submission};
-use sokhoe_record::{EventId, Incoming, Kind, PersonId};
+use sokhoe_projections::{AsOf, Found, HistoryPage, ReadError, RecordView, Views};
+use sokhoe_record::{
+    EventId, Identifier, Incoming, Kind as EventKind, PartialDate, PersonId, RecordedEvent, Sex,
+};
 use sokhoe_storage::{Clock, LogStatus};
 
-use crate::error::Problem;
+use crate::error::{Kind, Problem};
+use crate::resources::{self, Shown};
 use crate::search::Wanted;
 
 /// Everything the server needs from its owner.
 #[derive(Debug, Clone)]
 pub struct App {
     commands: Commands,
+    views: Views,
     verifier: Verifier,
     clock: Clock,
-    /// The log's end found at start, which reads must reach to be ready.
-    ready_at: u64,
 }
+
+/// People that one search finds at most; more means that more must be said.
+const HITS_MAX: usize = 50;
 
 /// How things stand, for `/readyz` and the metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,8 @@ pub(crate) struct Standing {
     pub(crate) reached: u64,
     /// The log's end found at start, which reads must reach to be ready.
     pub(crate) ready_at: u64,
+    /// Whether reads stopped following the log.
+    pub(crate) views_stopped: bool,
     /// Requests that wait for the writer.
     pub(crate) queued: usize,
 }
@@ -43,16 +51,15 @@ pub(crate) struct Standing {
 impl App {
     /// Serves an open house; tokens are those of its built-in issuer.
     #[must_use]
-    pub fn new(commands: Commands) -> Self {
+    pub fn new(commands: Commands, views: Views) -> Self {
         let opener = commands.opener();
         let verifier = Issuer::from_seed(&opener.vault().secrets().issuer_seed()).verifier();
-        let ready_at = opener.reader().position().get();
         let clock = commands.settings().clock.clone();
         Self {
             commands,
+            views,
             verifier,
             clock,
-            ready_at,
         }
     }
 
@@ -77,8 +84,9 @@ impl App {
         Standing {
             writer_stopped: stopped_because(&self.commands.status()),
             durable,
-            reached: durable,
-            ready_at: self.ready_at,
+            reached: self.views.position(),
+            ready_at: self.views.ready_at(),
+            views_stopped: self.views.failed(),
             queued: self.commands.queue().0,
         }
     }
@@ -127,7 +135,7 @@ impl App {
     }
 
     /// Returns the kind of a stored event.
-    pub(crate) fn kind_of(&self, event: EventId) -> Result<Kind, Problem> {
+    pub(crate) fn kind_of(&self, event: EventId) -> Result<EventKind, Problem> {
         match self.commands.opener().by_id(event) {
             Ok(Some(opened)) => Ok(opened.stored.event.kind()),
             Ok(None) => Err(Problem::not_found()),
@@ -145,40 +153,157 @@ impl App {
             .derive("sokhoe:fhir:v1", parts)
     }
 
-    pub(crate) fn search(&self, _: &Filter, _: &Wanted) -> Result<Vec<Hit>, Problem> {
-        Ok(Vec::new())
+    /// Finds people within what the filter lets be found.
+    pub(crate) async fn search(&self, filter: Filter, wanted: Wanted) -> Result<Vec<Hit>, Problem> {
+        self.off_thread(move |app| match &wanted {
+            Wanted::Identifier(identifier) => Ok(app.by_identifier(&filter, identifier)),
+            Wanted::Demographics(query) => {
+                let found = app.views.search(&filter, query, HITS_MAX);
+                Ok(found.into_iter().map(Hit::from).collect())
+            }
+        })
+        .await
     }
-    pub(crate) fn record(
+
+    fn by_identifier(&self, filter: &Filter, identifier: &Identifier) -> Vec<Hit> {
+        let Some(person) = self.commands.find(identifier) else {
+            return Vec::new();
+        };
+        let survivor = self.survivor(person);
+        let members = self.commands.opener().registry().members(survivor, None);
+        let visible = match filter {
+            Filter::All => true,
+            Filter::OnlyFacility(facility) => members
+                .iter()
+                .chain([&survivor])
+                .any(|member| self.views.has_visited(*member, facility)),
+        };
+        visible
+            .then(|| Hit::of_identifier(survivor))
+            .into_iter()
+            .collect()
+    }
+
+    /// Returns the person whose record holds this one's entries: another after a merge.
+    pub(crate) fn survivor(&self, person: PersonId) -> PersonId {
+        self.commands
+            .opener()
+            .registry()
+            .survivor(person, None)
+            .unwrap_or(person)
+    }
+
+    pub(crate) async fn record(
         &self,
-        _: &Filter,
-        _: PersonId,
-        _: AsOf,
-    ) -> Result<Option<Record>, Problem> {
-        Ok(None)
+        filter: Filter,
+        person: PersonId,
+        as_of: AsOf,
+    ) -> Result<Option<RecordView>, Problem> {
+        self.off_thread(move |app| app.views.record(&filter, person, as_of).map_err(unread))
+            .await
     }
-    pub(crate) fn history(
+
+    pub(crate) async fn history(
         &self,
-        _: &Filter,
-        _: PersonId,
-        _: u64,
-        _: u64,
-    ) -> Result<Option<Page>, Problem> {
-        Ok(None)
+        filter: Filter,
+        person: PersonId,
+        page: (u64, usize),
+    ) -> Result<Option<HistoryPage>, Problem> {
+        let read = move |app: &Self| app.views.history(&filter, person, AsOf::Now, page);
+        self.off_thread(move |app| read(app).map_err(unread)).await
     }
-    pub(crate) async fn at_least(&self, _: u64, _: Duration) -> Result<(), Problem> {
-        Ok(())
+
+    pub(crate) async fn at_least(&self, position: u64, timeout: Duration) -> Result<(), Problem> {
+        self.views.at_least(position, timeout).await.map_err(unread)
     }
-    pub(crate) fn person_of(&self, _: EventId) -> Option<PersonId> {
-        None
+
+    /// Returns a stored event of some person, for whoever may then be shown it.
+    pub(crate) async fn event(&self, id: EventId) -> Result<Option<RecordedEvent>, Problem> {
+        self.off_thread(move |app| app.views.event(&Filter::All, id).map_err(unread))
+            .await
     }
-    pub(crate) fn resource(
+
+    pub(crate) async fn patient(&self, filter: Filter, person: PersonId) -> Result<Shown, Problem> {
+        self.off_thread(move |app| {
+            let shown = resources::patient(app.commands.opener(), &filter, person);
+            shown.map_err(|error| Problem::internal(&error))
+        })
+        .await
+    }
+
+    pub(crate) async fn resource(
         &self,
-        _: &Filter,
-        _: PersonId,
-        _: &str,
-        _: &str,
-    ) -> Result<Option<(Value, u64)>, Problem> {
-        Ok(None)
+        filter: Filter,
+        event: RecordedEvent,
+        resource_type: String,
+    ) -> Result<Shown, Problem> {
+        self.off_thread(move |app| {
+            let opener = app.commands.opener();
+            let shown = resources::of_event(opener, &filter, &event, &resource_type);
+            shown.map_err(|error| Problem::internal(&error))
+        })
+        .await
+    }
+
+    /// Runs what may wait for the disk away from the threads that serve everyone.
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = self.clone();
+        let read = tokio::task::spawn_blocking(move || read(&app)).await;
+        read.map_err(|error| Problem::internal(&error))?
+    }
+}
+
+/// A person that a search found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Hit {
+    pub(crate) person_id: PersonId,
+    /// What fitted: the `identifier`, all that was said (`whole`), or `part` of the name.
+    r#match: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    birth_date: Option<PartialDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sex: Option<Sex>,
+}
+
+impl Hit {
+    const fn of_identifier(person_id: PersonId) -> Self {
+        Self {
+            person_id,
+            r#match: "identifier",
+            name: None,
+            birth_date: None,
+            sex: None,
+        }
+    }
+}
+
+impl From<Found> for Hit {
+    fn from(found: Found) -> Self {
+        Self {
+            person_id: found.person_id,
+            r#match: if found.whole { "whole" } else { "part" },
+            name: Some(found.name),
+            birth_date: found.birth_date,
+            sex: found.sex,
+        }
+    }
+}
+
+fn unread(error: ReadError) -> Problem {
+    match error {
+        ReadError::NotThere { durable, .. } => Problem::new(
+            Kind::BadRequest,
+            format!("the log ends at position {durable}"),
+        ),
+        ReadError::TooLate { reached, .. } => {
+            Problem::not_reached(format!("reads have reached position {reached}; ask again"))
+        }
+        error => Problem::internal(&error),
     }
 }
 
@@ -191,26 +316,4 @@ fn stopped_because(status: &LogStatus) -> Option<&'static str> {
         LogStatus::Stopped(_) => Some("a write or sync failed; see the server's log"),
         LogStatus::Damaged(_) => Some("the log is damaged; run sokhoe verify"),
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum AsOf {
-    Now,
-    Position(u64),
-    Time(sokhoe_record::Instant),
-}
-#[derive(Debug, serde::Serialize)]
-pub(crate) struct Hit {
-    pub(crate) person_id: PersonId,
-}
-pub(crate) struct Record {
-    pub(crate) person_id: PersonId,
-    pub(crate) version: u64,
-    pub(crate) position: u64,
-    pub(crate) json: Bytes,
-}
-pub(crate) struct Page {
-    pub(crate) items: Vec<Value>,
-    pub(crate) next: Option<u64>,
-    pub(crate) position: u64,
 }

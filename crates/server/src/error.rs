@@ -167,6 +167,11 @@ impl Problem {
         problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    pub(crate) fn not_reached(detail: impl Into<Cow<'static, str>>) -> Self {
+        let problem = Self::new(Kind::NotReached, detail);
+        problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     pub(crate) fn unauthenticated(detail: impl Into<Cow<'static, str>>) -> Self {
         let challenge = HeaderValue::from_static("Bearer realm=\"sokhoe\"");
         Self::new(Kind::Unauthenticated, detail).with_header(header::WWW_AUTHENTICATE, challenge)

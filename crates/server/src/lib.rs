@@ -26,6 +26,7 @@ mod io;
 mod metrics;
 mod openapi;
 mod query;
+mod resources;
 mod routes;
 mod search;
 

@@ -1,7 +1,8 @@
 //! The body of a search: an identifier, or a name with what else is known.
 
-use sokhoe_record::PartialDate;
+use sokhoe_projections::Query;
 use sokhoe_record::json::{self, Node};
+use sokhoe_record::{Identifier, IdentifierSystem, PartialDate};
 
 use crate::error::Problem;
 use crate::intake::malformed;
@@ -13,19 +14,9 @@ const TERM_CHARS_MAX: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// A number that belongs to one person.
-    Identifier {
-        /// Its system.
-        system: String,
-        /// Its value.
-        value: String,
-    },
+    Identifier(Identifier),
     /// A name, and a birth date where known.
-    Demographics {
-        /// The name, in any order and case.
-        name: String,
-        /// The birth date, as far as known.
-        birth_date: Option<PartialDate>,
-    },
+    Demographics(Query),
 }
 
 /// Reads a search.
@@ -37,10 +28,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Wanted, Problem> {
     };
     refuse_others(&node, "", &["identifier"])?;
     refuse_others(identifier, "/identifier", &["system", "value"])?;
-    Ok(Wanted::Identifier {
-        system: term(identifier, "/identifier", "system")?,
-        value: term(identifier, "/identifier", "value")?,
-    })
+    let system = term(identifier, "/identifier", "system")?;
+    let value = term(identifier, "/identifier", "value")?;
+    let system = IdentifierSystem::parse(&system).ok_or_else(|| {
+        Problem::field(
+            "/identifier/system",
+            "unknown_word",
+            "expected a known system of numbers",
+        )
+    })?;
+    Ok(Wanted::Identifier(Identifier::new(system, value)))
 }
 
 fn demographics(node: &Node<'_>) -> Result<Wanted, Problem> {
@@ -55,7 +52,7 @@ fn demographics(node: &Node<'_>) -> Result<Wanted, Problem> {
             Some(read.ok_or_else(|| Problem::field("/birth_date", "bad_format", expected))?)
         }
     };
-    Ok(Wanted::Demographics { name, birth_date })
+    Ok(Wanted::Demographics(Query { name, birth_date }))
 }
 
 fn term(node: &Node<'_>, at: &str, key: &str) -> Result<String, Problem> {
@@ -102,14 +99,14 @@ mod tests {
     #[test]
     fn a_search_is_an_identifier_or_a_name() {
         let read_one = read(br#"{"identifier": {"system": "cccd", "value": "099085012345"}}"#);
-        assert!(matches!(read_one, Ok(Wanted::Identifier { .. })));
+        assert!(matches!(read_one, Ok(Wanted::Identifier(_))));
         let read_one = read(br#"{"name": "Nguyen Van A", "birth_date": "1985-03"}"#);
         assert!(matches!(
             read_one,
-            Ok(Wanted::Demographics {
+            Ok(Wanted::Demographics(Query {
                 birth_date: Some(_),
                 ..
-            })
+            }))
         ));
     }
 
@@ -120,6 +117,10 @@ mod tests {
             (
                 r#"{"identifier": {"system": "cccd", "value": ""}}"#,
                 "/identifier/value",
+            ),
+            (
+                r#"{"identifier": {"system": "x", "value": "1"}}"#,
+                "/identifier/system",
             ),
             (r#"{"identifier": "x"}"#, "/identifier"),
             (

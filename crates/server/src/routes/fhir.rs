@@ -12,20 +12,22 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sokhoe_access::{Principal, may_read};
+use sokhoe_access::Principal;
 use sokhoe_commands::{ContentDigest, Receipt, Refusal, Submission};
 use sokhoe_exchange::fhir::{
-    Context, Item, Outcome, Place, as_correction, capability_statement, read_document, translate,
+    Context, Item, Outcome, Place, as_correction, capability_statement, read_document,
+    rendered_type, translate,
 };
 use sokhoe_record::{EventId, Incoming, Instant, PersonId};
 
 use crate::app::App;
 use crate::body::read_whole;
 use crate::error::{Kind, Problem, status_code};
-use crate::guard::{Answer, Visit, permitted};
+use crate::guard::{Answer, Visit};
 use crate::intake;
 use crate::query::Query;
-use crate::routes::people::personal;
+use crate::resources::Shown;
+use crate::routes::people::{filter_for, personal};
 
 /// The source that bundles come from unless they say.
 const SOURCE: &str = "fhir";
@@ -179,11 +181,12 @@ struct Waiting {
 impl Batch<'_> {
     async fn start(&mut self, item: Item) {
         let Item {
-            place,
+            mut place,
             content,
             outcome,
         } = item;
         let events = events_of(outcome);
+        name_as_shown(&mut place, events.as_deref().unwrap_or_default());
         for event in events.as_deref().unwrap_or_default() {
             self.submission
                 .push(event.clone(), ContentDigest::of_bytes(&content))
@@ -254,8 +257,10 @@ async fn transaction(visit: &Visit, read: Read) -> Result<Answered, Problem> {
     for item in read.items {
         let digest = ContentDigest::of_bytes(&item.content);
         let of_item = events_of(item.outcome)?;
+        let mut place = item.place;
+        name_as_shown(&mut place, &of_item);
         for event in of_item {
-            owners.push(item.place.clone());
+            owners.push(place.clone());
             events.push((event, digest));
         }
     }
@@ -301,6 +306,13 @@ fn events_of(outcome: Outcome) -> Result<Vec<Incoming>, Problem> {
     }
 }
 
+/// A resource is found again under the type that its first event is shown as.
+fn name_as_shown(place: &mut Place, events: &[Incoming]) {
+    if let Some(shown_as) = events.first().and_then(|first| rendered_type(&first.event)) {
+        shown_as.clone_into(&mut place.resource_type);
+    }
+}
+
 fn answer_entry(entries: &mut [Value], place: &Place, became: &Became) {
     let resource_type = place.resource_type.as_str();
     let Some(entry) = place.index.and_then(|index| entries.get_mut(index)) else {
@@ -333,22 +345,31 @@ fn answer_entry(entries: &mut [Value], place: &Place, became: &Became) {
 /// Shows one resource: a person as Patient, an event as the resource it is or came from.
 pub(super) async fn resource(visit: Visit, request: Request) -> Answer {
     let purpose = visit.purpose(&request)?;
-    let resource_type = visit.part("type")?;
-    let id = visit.part("id")?;
-    let shared = &visit.shared;
-    let person = match resource_type {
-        "Patient" => PersonId::parse(id).ok(),
-        _ => EventId::parse(id)
-            .ok()
-            .and_then(|event| shared.app.person_of(event)),
+    let app = &visit.shared.app;
+    let (resource_type, id) = (visit.part("type")?.to_owned(), visit.part("id")?);
+    let position = app.standing().durable;
+    let shown = if resource_type == "Patient" {
+        let person = PersonId::parse(id).map_err(|_| Problem::not_found())?;
+        let filter = filter_for(&visit, purpose, person)?;
+        app.patient(filter, person).await?
+    } else {
+        let id = EventId::parse(id).map_err(|_| Problem::not_found())?;
+        let event = app.event(id).await?.ok_or_else(Problem::not_found)?;
+        let filter = filter_for(&visit, purpose, event.person)?;
+        app.resource(filter, event, resource_type).await?
     };
-    let person = person.ok_or_else(Problem::not_found)?;
-    let filter = permitted(may_read(visit.caller()?, purpose, person))?;
-    let shown = shared.app.resource(&filter, person, resource_type, id)?;
-    let (resource, position) = shown.ok_or_else(Problem::not_found)?;
-    let mut response = fhir(resource)?;
-    personal(response.headers_mut(), position, None)?;
-    Ok(response)
+    match shown {
+        Shown::Resource(resource) => {
+            let mut response = fhir(resource)?;
+            personal(response.headers_mut(), position, None)?;
+            Ok(response)
+        }
+        Shown::Voided => Err(Problem::new(
+            Kind::Gone,
+            "a correction took this resource back",
+        )),
+        Shown::Nothing => Err(Problem::not_found()),
+    }
 }
 
 fn fhir(value: Value) -> Answer {

@@ -6,7 +6,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
 use serde_json::json;
 
-use crate::error::{Kind, Problem, status, status_code};
+use crate::error::{Problem, status, status_code};
 use crate::guard::{Answer, Visit};
 
 pub(super) async fn live(_: Visit, _: Request) -> Answer {
@@ -19,6 +19,9 @@ pub(super) async fn ready(visit: Visit, _: Request) -> Answer {
     let mut reasons = Vec::new();
     if let Some(reason) = &standing.writer_stopped {
         reasons.push(json!({"part": "writer", "because": reason}));
+    }
+    if standing.views_stopped {
+        reasons.push(json!({"part": "projections", "because": "an event could not be read"}));
     }
     if standing.reached < standing.ready_at {
         let because = format!(
@@ -63,8 +66,7 @@ pub(super) async fn metrics(visit: Visit, _: Request) -> Answer {
 pub(super) async fn checkpoint(visit: Visit, _: Request) -> Answer {
     match visit.shared.app.checkpoint().await {
         Some(note) => Ok(text_answer("text/plain; charset=utf-8", note)),
-        None => Err(Problem::new(
-            Kind::NotReached,
+        None => Err(Problem::not_reached(
             "there is no checkpoint yet; ask again",
         )),
     }

@@ -10,10 +10,10 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use serde_json::json;
-use sokhoe_access::{Filter, may_read, may_search};
+use sokhoe_access::{Filter, Purpose, may_read, may_search};
+use sokhoe_projections::AsOf;
 use sokhoe_record::{Instant, PersonId};
 
-use crate::app::AsOf;
 use crate::body::read_whole;
 use crate::error::{Problem, status, status_code};
 use crate::guard::{Answer, Visit, permitted};
@@ -44,15 +44,13 @@ pub(super) async fn search(visit: Visit, request: Request) -> Answer {
     )
     .await?;
     let wanted = crate::search::read(&bytes)?;
-    let only = visit.caller()?.person;
     let app = &visit.shared.app;
-    let found = app.search(&filter, &wanted)?;
-    // Citizens find themselves and nobody else.
-    let visible = found.into_iter().filter(|hit| match filter {
-        Filter::All => only == Some(hit.person_id),
-        Filter::OnlyFacility(_) => true,
-    });
-    let items: Vec<_> = visible.collect();
+    let own = visit.caller()?.person.map(|person| app.survivor(person));
+    let mut items = app.search(filter.clone(), wanted).await?;
+    if filter == Filter::All {
+        // Citizens find themselves and nobody else.
+        items.retain(|hit| Some(app.survivor(hit.person_id)) == own);
+    }
     json(status::OK, &json!({"items": items, "next": null}))
 }
 
@@ -65,8 +63,9 @@ pub(super) async fn record(visit: Visit, request: Request) -> Answer {
     let view = visit
         .shared
         .app
-        .record(&filter, person, as_of)?
-        .ok_or_else(Problem::not_found)?;
+        .record(filter.clone(), person, as_of)
+        .await?;
+    let view = view.ok_or_else(Problem::not_found)?;
     let tag = entity_tag(
         &view.person_id,
         view.version,
@@ -79,7 +78,7 @@ pub(super) async fn record(visit: Visit, request: Request) -> Answer {
         personal(response.headers_mut(), view.position, Some(&tag))?;
         return Ok(response);
     }
-    let mut response = json_bytes(view.json);
+    let mut response = json_bytes(view.json.into());
     personal(response.headers_mut(), view.position, Some(&tag))?;
     Ok(response)
 }
@@ -89,13 +88,17 @@ pub(super) async fn history(visit: Visit, request: Request) -> Answer {
     let Allowed { person, filter } = allowed(&visit, &request)?;
     let query = Query::parse(request.uri().query(), &["cursor", "limit", "at_least"])?;
     let after = query.number("cursor")?.unwrap_or(0);
-    let items_max = u64::try_from(visit.shared.limits.page_items_max).unwrap_or(u64::MAX);
-    let limit = query
-        .number("limit")?
-        .unwrap_or(PAGE_ITEMS)
+    let items_max = visit.shared.limits.page_items_max;
+    let limit = query.number("limit")?.unwrap_or(PAGE_ITEMS);
+    let limit = usize::try_from(limit)
+        .unwrap_or(usize::MAX)
         .clamp(1, items_max);
     reach(&visit, &query).await?;
-    let page = visit.shared.app.history(&filter, person, after, limit)?;
+    let page = visit
+        .shared
+        .app
+        .history(filter, person, (after, limit))
+        .await?;
     let page = page.ok_or_else(Problem::not_found)?;
     let next = page
         .next
@@ -110,8 +113,21 @@ fn allowed(visit: &Visit, request: &Request) -> Result<Allowed, Problem> {
     let purpose = visit.purpose(request)?;
     // An id that is none is answered like one that nobody has.
     let person = PersonId::parse(visit.part("id")?).map_err(|_| Problem::not_found())?;
-    let filter = permitted(may_read(visit.caller()?, purpose, person))?;
+    let filter = filter_for(visit, purpose, person)?;
     Ok(Allowed { person, filter })
+}
+
+/// Decides how much of a person the caller may see; before and after a merge one is the same person.
+pub(super) fn filter_for(
+    visit: &Visit,
+    purpose: Purpose,
+    person: PersonId,
+) -> Result<Filter, Problem> {
+    let (caller, app) = (visit.caller()?, &visit.shared.app);
+    let own = caller
+        .person
+        .filter(|own| app.survivor(*own) == app.survivor(person));
+    permitted(may_read(caller, purpose, own.unwrap_or(person)))
 }
 
 /// Waits until reads have reached `at_least`.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sokhoe_access::{Claims, Issuer, Role};
 use sokhoe_commands::{Commands, Settings};
+use sokhoe_projections::Views;
 use sokhoe_server::{App, Handle, Limits, Server, ServerConfig};
 use sokhoe_storage::Clock;
 use tempfile::TempDir;
@@ -47,8 +48,9 @@ impl House {
         let folder = tempfile::tempdir().expect("a folder");
         let commands = commands(folder.path());
         let issuer = Issuer::from_seed(&commands.opener().vault().secrets().issuer_seed());
+        let views = Views::start(commands.opener().clone()).expect("views");
         let config = ServerConfig { listen, limits };
-        let handle = Server::start(config, App::new(commands.clone())).await;
+        let handle = Server::start(config, App::new(commands.clone(), views)).await;
         let handle = handle.expect("a started server");
         Self {
             addr: handle.addr(),

@@ -12,3 +12,4 @@ mod events;
 mod house;
 mod peer;
 mod people;
+mod sent;
