@@ -17,6 +17,7 @@
 mod cache;
 mod clock;
 mod disk;
+mod draft;
 mod error;
 mod format;
 mod group;
@@ -40,10 +41,11 @@ mod writer;
 
 pub use self::clock::Clock;
 pub use self::disk::{Access, Disk, DiskFile, DiskLock, OsDisk, read_file, write_file_atomic};
+pub use self::draft::{Draft, Stamped};
 pub use self::error::{AppendError, Damage, DamageKind, OpenError, ReadError, WriteFailure};
 pub use self::format::meta::{Meta, ORIGIN_BYTES_MAX};
 pub use self::format::{FORMAT_VERSION, SUITE};
-pub use self::group::{BeforeSync, Draft, Group, Outcome, Stamped};
+pub use self::group::{BeforeSync, Group, Outcome};
 pub use self::heads::Head;
 pub use self::log::{Log, LogOptions, NewLog, Opened, OpenedReadOnly, keeper_stream};
 pub use self::metrics::{Metrics, SYNC_BUCKETS_US};

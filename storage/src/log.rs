@@ -10,9 +10,10 @@ use sokhoe_chain::{
 
 use crate::clock::Clock;
 use crate::disk::{Disk, DiskLock, write_file_atomic};
+use crate::draft::Draft;
 use crate::error::{OpenError, WriteFailure};
 use crate::format::meta::{Meta, ORIGIN_BYTES_MAX};
-use crate::group::{ClosedGroup, Draft, Group, GroupBuilder};
+use crate::group::{ClosedGroup, Group, GroupBuilder};
 use crate::position::Address;
 use crate::reader::Reader;
 use crate::recovery::{self, Recovery};
@@ -286,8 +287,10 @@ impl Log {
         if let Some(failure) = self.shared.refusal() {
             return Err(failure);
         }
-        if self.sink.as_ref().is_some_and(|sink| sink.wrote()) {
-            self.begin_group()?;
+        let wrote = self.sink.as_ref().is_some_and(|sink| sink.wrote());
+        if let Some(start) = self.next_start.filter(|_| wrote) {
+            // Even in a full segment: a new one would begin with an event, and the mark stands alone.
+            self.builder.begin(start, self.shared.clock.now_us());
             self.builder.mark_clean_stop();
             let group = self.close_group();
             self.make_durable(group)?;

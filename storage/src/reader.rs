@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sokhoe_chain::{EventHash, EventHeader, EventHeaderBytes, NodeHash, StreamId, event_hash};
+use sokhoe_chain::{EventHash, NodeHash, StreamId};
 
 use crate::disk::{read_full_at, write_file_atomic};
 use crate::error::{Damage, DamageKind, ReadError, WriteFailure, segment_file};
@@ -20,100 +20,15 @@ use crate::position::{Address, Position};
 use crate::recovery::NoteHead;
 use crate::shared::{Durable, LogStatus, Shared};
 
+mod frame;
 mod scan;
 
+use self::frame::decode_header;
+pub use self::frame::{Frame, FrameRef};
 pub use self::scan::Scan;
 
 /// Bytes read at once for a single frame; most frames fit.
 const FIRST_READ_BYTES: usize = 1024;
-
-/// An event as it is stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Place in the log.
-    pub position: Position,
-    /// Where it lies.
-    pub address: Address,
-    /// Where the stream's event before it lies.
-    pub previous: Option<Address>,
-    /// The clear header.
-    pub header: EventHeader,
-    /// The header's bytes, which the event's hash covers.
-    pub header_bytes: EventHeaderBytes,
-    /// The stored payload.
-    pub payload: Vec<u8>,
-}
-
-impl Frame {
-    /// Computes the event's hash.
-    #[must_use]
-    pub fn hash(&self) -> EventHash {
-        event_hash(&self.header_bytes)
-    }
-}
-
-/// An event as it is stored, borrowed from a scan's buffer.
-#[derive(Clone, Copy, Debug)]
-pub struct FrameRef<'a> {
-    /// Place in the log.
-    pub position: Position,
-    /// Where it lies.
-    pub address: Address,
-    /// Where the stream's event before it lies.
-    pub previous: Option<Address>,
-    /// The header's bytes, which the event's hash covers.
-    pub header_bytes: &'a EventHeaderBytes,
-    /// The stored payload.
-    pub payload: &'a [u8],
-}
-
-impl FrameRef<'_> {
-    /// Computes the event's hash.
-    #[must_use]
-    pub fn hash(&self) -> EventHash {
-        event_hash(self.header_bytes)
-    }
-
-    /// Decodes the clear header.
-    ///
-    /// # Errors
-    /// When it is not one of this version, though its checksum holds.
-    pub fn header(&self) -> Result<EventHeader, ReadError> {
-        decode_header(self.header_bytes, self.address, self.position)
-    }
-
-    /// Copies the frame.
-    ///
-    /// # Errors
-    /// As for `header`.
-    pub fn to_frame(&self) -> Result<Frame, ReadError> {
-        Ok(Frame {
-            position: self.position,
-            address: self.address,
-            previous: self.previous,
-            header: self.header()?,
-            header_bytes: *self.header_bytes,
-            payload: self.payload.to_vec(),
-        })
-    }
-}
-
-fn decode_header(
-    bytes: &EventHeaderBytes,
-    address: Address,
-    position: Position,
-) -> Result<EventHeader, ReadError> {
-    EventHeader::decode(bytes).map_err(|error| {
-        Damage::in_segment(
-            DamageKind::Misplaced,
-            address,
-            Some(position),
-            "event header",
-        )
-        .expected_found("an event header of a known version", error.to_string())
-        .into()
-    })
-}
 
 /// Reads the log; cheap to clone, usable from any thread.
 #[derive(Clone)]
@@ -242,13 +157,11 @@ impl Reader {
     /// # Errors
     /// Damage, a disk error, or that the address is not durable.
     pub fn read_at(&self, address: Address) -> Result<Frame, ReadError> {
-        let durable = self.durable();
-        let inside = durable.end.is_some_and(|end| address < end);
-        if !inside {
+        if !self.shared.synced(address) {
             let what = format!("frame at {address}");
             return Err(ReadError::NotThere {
                 what,
-                durable: durable.position,
+                durable: self.position(),
             });
         }
         self.noting(self.frame_at(address))

@@ -85,6 +85,8 @@ pub(crate) struct Shared {
     published: Mutex<Tail>,
     /// Heads may already show events up to here while a group is being published.
     begun: AtomicU64,
+    /// Where the synced bytes end: set before heads lead there.
+    synced_end: AtomicU64,
     note: Mutex<Option<NoteHead>>,
     advanced: Condvar,
     listeners: Mutex<Vec<Listener>>,
@@ -135,6 +137,7 @@ impl Shared {
             counters: Counters::default(),
             position: AtomicU64::new(opening.tail.durable.position.get()),
             begun: AtomicU64::new(opening.tail.durable.position.get()),
+            synced_end: AtomicU64::new(Address::raw_or_zero(opening.tail.durable.end)),
             published: Mutex::new(opening.tail),
             note: Mutex::new(opening.note),
             advanced: Condvar::new(),
@@ -162,6 +165,11 @@ impl Shared {
         Position::new(self.begun.load(Ordering::Acquire))
     }
 
+    /// Says whether an address lies in synced bytes.
+    pub(crate) fn synced(&self, address: Address) -> bool {
+        address.raw() < self.synced_end.load(Ordering::Acquire)
+    }
+
     pub(crate) fn tree_head(&self) -> (u64, NodeHash) {
         let tail = self.tail();
         (tail.frontier.size(), tail.frontier.root())
@@ -180,6 +188,8 @@ impl Shared {
     pub(crate) fn publish(&self, group: &ClosedGroup, end: &Tail) {
         let durable = end.durable;
         self.begun.store(durable.position.get(), Ordering::Release);
+        self.synced_end
+            .store(Address::raw_or_zero(durable.end), Ordering::Release);
         self.heads.apply(&group.moved);
         self.index.extend(&group.entries);
         {

@@ -45,6 +45,8 @@ pub enum Survivors {
     All,
     /// So many of them, in order.
     First(usize),
+    /// The first one's first so many bytes.
+    Torn(usize),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -224,14 +226,16 @@ impl Content {
     }
 
     fn settle(&mut self, survivors: Survivors) {
-        let count = match survivors {
-            Survivors::None => 0,
-            Survivors::All => usize::MAX,
-            Survivors::First(count) => count,
+        let (count, bytes_max) = match survivors {
+            Survivors::None => (0, 0),
+            Survivors::All => (usize::MAX, usize::MAX),
+            Survivors::First(count) => (count, usize::MAX),
+            Survivors::Torn(bytes) => (1, bytes),
         };
         let mut bytes = std::mem::take(&mut self.synced);
         for (offset, written) in self.writes.drain(..).take(count) {
-            write_into(&mut bytes, offset, &written);
+            let kept = written.get(..bytes_max).unwrap_or(&written);
+            write_into(&mut bytes, offset, kept);
         }
         self.current.clone_from(&bytes);
         self.synced = bytes;

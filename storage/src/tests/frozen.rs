@@ -22,8 +22,9 @@ const FILES: [(&str, &[u8]); 4] = [
 fn write() -> MemDisk {
     let still = || Clock::new(|| 1_700_000_000_000_000);
     let disk = MemDisk::new();
-    let shared = Arc::new(disk.clone());
-    let mut log = Log::create(shared.clone(), folder(), new_log(), options(), still()).unwrap();
+    let shared: Arc<dyn crate::Disk> = Arc::new(disk.clone());
+    let mut log =
+        Log::create(Arc::clone(&shared), folder(), new_log(), options(), still()).unwrap();
     commit(&mut log, 0..2);
     commit(&mut log, 2..4);
     log.close().unwrap();

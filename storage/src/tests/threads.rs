@@ -141,6 +141,27 @@ fn the_writer_keeps_its_promises_on_a_real_disk_over_many_segments() {
 }
 
 #[test]
+fn every_head_that_is_seen_leads_to_a_stream_that_can_be_read() {
+    let writer = Writer::spawn(create(&MemDisk::new()), Appending::default(), 64).unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = writer.reader();
+        let over = &over;
+        scope.spawn(move || {
+            while !over.load(Ordering::SeqCst) {
+                for number in 0..4 {
+                    let frames = reader.read_stream_back(&stream(number), None, 3).unwrap();
+                    assert!(frames.len() <= 3);
+                }
+            }
+        });
+        submit_all(&writer, 4, 50);
+        over.store(true, Ordering::SeqCst);
+    });
+    writer.stop().unwrap();
+}
+
+#[test]
 fn a_failed_sync_reaches_every_waiting_request_and_stops_the_writer() {
     let disk = MemDisk::new();
     let stage = Appending::default();
