@@ -226,8 +226,14 @@ impl Inner {
         while !self.stop.load(Ordering::Acquire) {
             match self.step() {
                 Ok(0) => {
-                    let position = Position::new(*self.reached.borrow());
-                    let _ = self.streams.opener().reader().wait_past(position, WAKE_EVERY);
+                    let reader = self.streams.opener().reader();
+                    if reader.status().open() {
+                        let position = Position::new(*self.reached.borrow());
+                        let _ = reader.wait_past(position, WAKE_EVERY);
+                    } else {
+                        // Nothing comes any more, and waiting for it would return at once.
+                        std::thread::park_timeout(WAKE_EVERY);
+                    }
                 }
                 Ok(position) => {
                     self.reached.send_replace(position);
