@@ -51,6 +51,8 @@ pub(crate) enum Command {
     /// Takes records in from files, into a data folder or a running server. Exit code 3 when some
     /// items were refused.
     Import(ImportArguments),
+    /// Makes the projections of a data folder anew from its first event.
+    Rebuild(RebuildArguments),
     /// Makes tokens of the built-in issuer.
     Token(TokenArguments),
     /// Loads, lists and asks code lists.
@@ -123,6 +125,16 @@ pub(crate) struct ImportArguments {
     pub(crate) json: bool,
 }
 
+/// `sokhoe rebuild`.
+#[derive(Debug, Args)]
+pub(crate) struct RebuildArguments {
+    #[command(flatten)]
+    pub(crate) folders: FolderFlags,
+    /// JSON instead of a sentence.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `sokhoe token`.
 #[derive(Debug, Args)]
 pub(crate) struct TokenArguments {
@@ -158,7 +170,7 @@ pub(crate) struct TokenArguments {
 /// `sokhoe catalogue`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogueCommand {
-    /// Takes code lists in from CSV files; a running server sees them after its next start.
+    /// Takes code lists in from CSV files, into a data folder that no server has open.
     Load(CatalogueLoad),
     /// Lists the code lists, built in and loaded.
     List(CatalogueList),
@@ -280,6 +292,7 @@ impl Command {
             }
             Self::Serve(serve) => return (serve.folders.clone(), serve.listen.clone()),
             Self::Import(import) => &import.folders,
+            Self::Rebuild(rebuild) => &rebuild.folders,
             Self::Token(token) => &token.folders,
             Self::Catalogue(CatalogueCommand::Load(load)) => &load.folders,
             Self::Catalogue(CatalogueCommand::List(list)) => &list.folders,

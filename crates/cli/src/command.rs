@@ -4,6 +4,7 @@ mod catalogue;
 pub(crate) mod demo;
 mod doctor;
 mod import;
+mod rebuild;
 mod serve;
 mod token;
 
@@ -33,6 +34,7 @@ pub(crate) fn run(
         Command::Demo(demo) => demo::run(demo, &config, output),
         Command::Serve(_) => serve::run(&config, output),
         Command::Import(import) => import::run(import, &config, environment, output),
+        Command::Rebuild(rebuild) => rebuild::run(rebuild, &config, output),
         Command::Token(token) => token::run(token, &config, output),
         Command::Catalogue(command) => catalogue::run(command, &config, output),
         Command::Doctor(doctor) => doctor::run(doctor, &config, output),

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use sokhoe_commands::{Commands, Settings, chain_of};
-use sokhoe_storage::LogOptions;
+use sokhoe_projections::Views;
+use sokhoe_storage::{LogOptions, LogStatus};
 
 use crate::config::Folders;
 use crate::folder;
@@ -33,6 +34,11 @@ pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
     }
     tracing::debug!(events_read = recovery.events_read, "log opened");
     Ok(commands)
+}
+
+/// Opens the read side over an open write side; it follows the log on a thread of its own.
+pub(crate) fn views(commands: &Commands) -> anyhow::Result<Views> {
+    Views::start(commands.opener().clone()).context("start the projections")
 }
 
 /// Makes a data folder that is not there yet, for its owner alone.
@@ -63,8 +69,8 @@ pub(crate) fn resource_id(commands: &Commands, parts: &[&[u8]]) -> [u8; 32] {
 /// The write side's words for why it stopped, for messages.
 pub(crate) fn why_stopped(commands: &Commands) -> Option<String> {
     match commands.status() {
-        sokhoe_storage::LogStatus::Stopped(failure) => Some(chain_of(&failure)),
-        sokhoe_storage::LogStatus::Damaged(damage) => Some(damage.to_string()),
+        LogStatus::Stopped(failure) => Some(chain_of(&failure)),
+        LogStatus::Damaged(damage) => Some(damage.to_string()),
         _ => None,
     }
 }

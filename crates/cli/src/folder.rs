@@ -1,10 +1,10 @@
-//! Looking at a data folder without taking its lock or changing a byte.
+//! A data folder from outside: looking at it without its lock, or holding its lock for a change beside the log.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-use sokhoe_storage::{Clock, Log, Meta, OpenedReadOnly, OsDisk};
+use anyhow::{Context, bail};
+use sokhoe_storage::{Clock, Disk, DiskLock, Log, Meta, OpenedReadOnly, OsDisk};
 
 use crate::clock;
 
@@ -22,4 +22,22 @@ pub(crate) fn read_only(data: &Path) -> anyhow::Result<OpenedReadOnly> {
 /// Says which log a data folder holds.
 pub(crate) fn meta(data: &Path) -> anyhow::Result<Meta> {
     Ok(read_only(data)?.reader.meta().clone())
+}
+
+/// Takes the lock of a data folder for as long as the result lives; none where there is no log yet.
+///
+/// # Errors
+/// When another process, a server perhaps, holds it.
+pub(crate) fn hold(data: &Path) -> anyhow::Result<Option<Box<dyn DiskLock>>> {
+    if !data.join("meta").exists() {
+        return Ok(None);
+    }
+    let shown = data.display();
+    let lock = OsDisk
+        .try_lock(&data.join("lock"))
+        .with_context(|| format!("lock {shown}"))?;
+    match lock {
+        Some(lock) => Ok(Some(lock)),
+        None => bail!("{shown} is in use by another process; stop the server first"),
+    }
 }

@@ -61,8 +61,6 @@ impl ServerUrl {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// The position that the answer names; 0 where it names none.
-    pub(crate) position: u64,
     pub(crate) body: Bytes,
 }
 
@@ -136,19 +134,13 @@ impl Client {
                 .await
                 .context("send a request")?;
             let status = response.status();
-            let position = response.headers().get("sokhoe-position");
-            let position = position.and_then(|value| value.to_str().ok()?.parse().ok());
             let body = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES_MAX);
             let body = body
                 .collect()
                 .await
                 .map_err(|error| anyhow::anyhow!("read the answer: {error}"))?;
             let body = body.to_bytes();
-            anyhow::Ok(Answer {
-                status,
-                position: position.unwrap_or_default(),
-                body,
-            })
+            anyhow::Ok(Answer { status, body })
         };
         match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
             Ok(answer) => answer,

@@ -12,6 +12,7 @@ use crate::arguments::{CatalogueCheck, CatalogueCommand, CatalogueList, Catalogu
 use crate::clock;
 use crate::config::Config;
 use crate::failure::{Outcome, usage};
+use crate::folder;
 use crate::output::Output;
 
 pub(crate) fn run(
@@ -40,6 +41,7 @@ fn load_files(
         let file = File::open(path).with_context(|| format!("open {shown}"))?;
         lists.push((shown.clone(), load(&spec, &shown, file)?));
     }
+    let _lock = folder::hold(&folders.data)?;
     for (file, (list, report)) in &lists {
         save(&folders.data, list)?;
         let identity = list.identity();

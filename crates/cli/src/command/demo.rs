@@ -5,6 +5,7 @@ mod city;
 mod sheet;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use sokhoe_catalogue::demo_facilities;
@@ -25,6 +26,9 @@ use sheet::{People, Sheet};
 /// Where a demo lies when nobody says.
 pub(crate) const DATA: &str = "sokhoe-demo";
 
+/// How long the projections may take to reach the city's last event.
+const READY_TIMEOUT: Duration = Duration::from_secs(600);
+
 pub(crate) fn run(
     arguments: &DemoArguments,
     config: &Config,
@@ -34,8 +38,6 @@ pub(crate) fn run(
     let city = City::new(arguments.seed, arguments.people)
         .map_err(|error| usage(format!("--people: {error}")))?;
     logging::say_configuration(config);
-    // What an earlier start wrote names an address that may be another now.
-    sheet::remove(&folders.data)?;
     let commands = engine::open(&folders)?;
     let served = show(arguments, &city, &commands, &folders, config, output);
     engine::close(&commands).and(served)?;
@@ -50,10 +52,22 @@ fn show(
     config: &Config,
     output: &mut Output,
 ) -> anyhow::Result<()> {
-    let event_count = city::load(arguments, city, commands, &folders.data, output)?;
+    let complete = city::complete(arguments, city, commands, &folders.data)?;
+    // What an earlier start wrote names an address that may be another now.
+    sheet::remove(&folders.data)?;
+    let event_count = match complete {
+        Some(event_count) => event_count,
+        None => city::load(arguments, city, commands, &folders.data, output)?,
+    };
     let people = people(city, commands)?;
-    super::runtime()?.block_on(async {
-        let handle = serve::start(commands, config).await?;
+    let views = engine::views(commands)?;
+    let served = super::runtime()?.block_on(async {
+        let position = commands.opener().reader().position().get();
+        views
+            .at_least(position, READY_TIMEOUT)
+            .await
+            .context("wait for the projections")?;
+        let handle = serve::start(commands, &views, config).await?;
         let sheet = Sheet {
             base_url: format!("http://{}", handle.addr()),
             data_dir: absolute(&folders.data)?,
@@ -62,14 +76,16 @@ fn show(
             people,
             people_count: city.people(),
             event_count,
-            position: commands.opener().reader().position().get(),
+            position,
         };
         sheet.write(&folders.data)?;
         say(&sheet, output)?;
         serve::until_told_to_stop(commands).await?;
         handle.shutdown().await;
         anyhow::Ok(())
-    })
+    });
+    views.close();
+    served
 }
 
 /// Finds the people with a part among those who were registered.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use sokhoe_commands::Commands;
+use sokhoe_projections::Views;
 use sokhoe_server::{App, Handle, Server, ServerConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,25 +22,31 @@ pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcom
     let folders = config.folders()?;
     logging::say_configuration(config);
     let commands = engine::open(&folders)?;
+    let views = engine::views(&commands)?;
     let served = super::runtime()?.block_on(async {
-        let handle = start(&commands, config).await?;
+        let handle = start(&commands, &views, config).await?;
         say_what_is_served(&commands, &folders, handle.addr(), output)?;
         until_told_to_stop(&commands).await?;
         handle.shutdown().await;
         anyhow::Ok(())
     });
     tracing::info!("stopping");
+    views.close();
     engine::close(&commands).and(served)?;
     Ok(Outcome::Done)
 }
 
 /// Starts the server over an open write side.
-pub(crate) async fn start(commands: &Commands, config: &Config) -> anyhow::Result<Handle> {
+pub(crate) async fn start(
+    commands: &Commands,
+    views: &Views,
+    config: &Config,
+) -> anyhow::Result<Handle> {
     let server = ServerConfig {
         listen: config.listen,
         limits: config.limits.clone(),
     };
-    let app = App::new(commands.clone());
+    let app = App::new(commands.clone(), views.clone());
     Server::start(server, app).await.context("start the server")
 }
 

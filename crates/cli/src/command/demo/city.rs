@@ -31,7 +31,35 @@ struct Complete {
     event_count: u64,
 }
 
-/// Loads the city, unless it is there; returns the number of its events.
+/// Says how many events the city has that is complete in the folder; `None` when it is still to be loaded.
+///
+/// # Errors
+/// A usage error when the folder holds something else.
+pub(super) fn complete(
+    arguments: &DemoArguments,
+    city: &City,
+    commands: &Commands,
+    data: &Path,
+) -> anyhow::Result<Option<u64>> {
+    let Some(found) = read_mark(&data.join(MARK)) else {
+        refuse_other_data(city, commands, data)?;
+        return Ok(None);
+    };
+    let Complete {
+        seed,
+        people,
+        event_count,
+    } = found;
+    if (seed, people) == (arguments.seed, arguments.people) {
+        return Ok(Some(event_count));
+    }
+    Err(usage(format!(
+        "{} holds a city of {people} people from seed {seed}; choose another --data for another city",
+        data.display()
+    )))
+}
+
+/// Loads the city and returns the number of its events. What an interrupted start left is gone over again.
 pub(super) fn load(
     arguments: &DemoArguments,
     city: &City,
@@ -40,21 +68,6 @@ pub(super) fn load(
     output: &mut Output,
 ) -> anyhow::Result<u64> {
     let mark = data.join(MARK);
-    if let Some(complete) = read_mark(&mark) {
-        let Complete {
-            seed,
-            people,
-            event_count,
-        } = complete;
-        if (seed, people) == (arguments.seed, arguments.people) {
-            return Ok(event_count);
-        }
-        return Err(usage(format!(
-            "{} holds a city of {people} people from seed {seed}; choose another --data for another city",
-            data.display()
-        )));
-    }
-    refuse_other_data(city, commands, data)?;
     output.line(format!("Making a city of {} people …", arguments.people))?;
     let mut tally = Tally::begin(None)?;
     let loaded = thread::scope(|scope| {

@@ -1,0 +1,383 @@
+//! The binary as its users meet it: exit codes, what is written where, what is said of what is wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says so loudly"
+)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+const EVENTS: &str = concat!(
+    r#"{"event_id":"0192f0c1-7a3b-7c11-9e2f-0242ac120001","person":{"identifier":{"system":"cccd","value":"099085012345"}},"kind":"person_registered","occurred_at":"2026-11-01T08:00:00+07:00","facility":"99001","data":{"identifiers":[{"system":"cccd","value":"099085012345"}],"name":{"full":"Mẫu"},"sex":"male","birth_date":"1985"}}"#,
+    "\n",
+    r#"{"event_id":"0192f0c1-7a3b-7c11-9e2f-0242ac120003","person":{"identifier":{"system":"cccd","value":"099085012345"}},"kind":"condition_recorded","occurred_at":"2026-11-01T08:00:00+07:00","facility":"99001","data":{"code":{"system":"icd10","code":"I10"},"clinical_status":"active","certainty":"confirmed"}}"#,
+    "\n",
+);
+
+fn sokhoe(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sokhoe"));
+    command
+        .current_dir(folder)
+        .args(arguments)
+        .env("RUST_LOG", "warn");
+    for variable in [
+        "SOKHOE_DATA_DIR",
+        "SOKHOE_KEYS_DIR",
+        "SOKHOE_TOKEN",
+        "SOKHOE_CONFIG",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = sokhoe(folder, arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> (i32, Value) {
+    let (code, stdout, stderr) = run(folder, arguments);
+    let last = stdout
+        .lines()
+        .last()
+        .unwrap_or_else(|| panic!("nothing on stdout: {stderr}"));
+    (code, serde_json::from_str(last).unwrap())
+}
+
+/// A server that runs until it is dropped.
+struct Served {
+    child: Child,
+    base: String,
+}
+
+impl Served {
+    /// Starts a command that serves and waits until it says where.
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = sokhoe(folder, arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let base = lines.find_map(|line| {
+            let line = line.unwrap();
+            let at = line.find("http://")?;
+            Some(line[at..].split_whitespace().next().unwrap().to_owned())
+        });
+        // The rest is read so that the child never waits for the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            child,
+            base: base.unwrap(),
+        }
+    }
+
+    fn stop(mut self) -> i32 {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code().unwrap()
+    }
+
+    fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        let authority = self.base.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(authority).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: {authority}\r\nauthorization: Bearer {token}\r\n\
+             sokhoe-purpose: TREAT\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_import_goes_on_past_a_bad_item_and_ends_with_the_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut lines: Vec<&str> = EVENTS.lines().collect();
+    lines.insert(1, "garbage");
+    fs::write(folder.join("in.ndjson"), lines.join("\n")).unwrap();
+    let import = [
+        "import",
+        "events",
+        "in.ndjson",
+        "--data",
+        "d",
+        "--json",
+        "--refused",
+        "bad",
+    ];
+    let (code, summary) = json(folder, &import);
+    assert_eq!(code, 3);
+    assert_eq!(
+        (&summary["read"], &summary["accepted"], &summary["refused"]),
+        (&3.into(), &2.into(), &1.into())
+    );
+    let refused: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("bad")).unwrap()).unwrap();
+    assert_eq!(
+        (&refused["source"], &refused["place"]),
+        (&"in.ndjson".into(), &"line 2".into())
+    );
+    assert_eq!(refused["code"], "malformed");
+}
+
+#[test]
+fn importing_again_adds_nothing_and_exits_with_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("in.ndjson"), EVENTS).unwrap();
+    let import = ["import", "events", "in.ndjson", "--data", "d", "--json"];
+    let (code, first) = json(folder, &import);
+    assert_eq!((code, &first["accepted"]), (0, &2.into()));
+    let (code, again) = json(folder, &import);
+    assert_eq!(
+        (code, &again["accepted"], &again["duplicate"]),
+        (0, &0.into(), &2.into())
+    );
+    assert_eq!(again["position"], first["position"]);
+}
+
+#[test]
+fn a_running_server_takes_what_import_sends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("in.ndjson"), EVENTS).unwrap();
+    let served = Served::start(folder, &["serve", "--data", "d", "--listen", "127.0.0.1:0"]);
+    let (code, token, stderr) = run(
+        folder,
+        &[
+            "token",
+            "--data",
+            "d",
+            "--role",
+            "hospital",
+            "--facility",
+            "99001",
+        ],
+    );
+    assert_eq!(code, 0, "{stderr}");
+    let import = [
+        "import",
+        "events",
+        "in.ndjson",
+        "--to",
+        &served.base,
+        "--json",
+    ];
+    let imported = sokhoe(folder, &import)
+        .env("SOKHOE_TOKEN", token.trim())
+        .output()
+        .unwrap();
+    let summary: Value = serde_json::from_slice(&imported.stdout).unwrap();
+    assert_eq!(
+        (imported.status.code(), &summary["accepted"]),
+        (Some(0), &2.into())
+    );
+    let (code, _, stderr) = run(folder, &["import", "events", "in.ndjson", "--data", "d"]);
+    assert_eq!(code, 1);
+    assert!(
+        stderr.contains("another process holds its lock"),
+        "{stderr}"
+    );
+    fs::write(folder.join("list.csv"), "code,name_vi\nA,Một\n").unwrap();
+    let load = [
+        "catalogue",
+        "load",
+        "list.csv",
+        "--data",
+        "d",
+        "--name",
+        "x",
+        "--system",
+        "x",
+        "--list-version",
+        "1",
+    ];
+    let (code, _, stderr) = run(folder, &load);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("in use by another process"), "{stderr}");
+    assert_eq!(served.stop(), 0);
+    assert_eq!(run(folder, &load).0, 0);
+}
+
+#[test]
+fn a_demo_writes_its_sheet_when_ready_and_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let demo = [
+        "demo",
+        "--data",
+        "d",
+        "--people",
+        "60",
+        "--listen",
+        "127.0.0.1:0",
+    ];
+    let served = Served::start(folder, &demo);
+    let sheet: Value =
+        serde_json::from_slice(&fs::read(folder.join("d/demo.json")).unwrap()).unwrap();
+    assert_eq!(
+        sheet["base_url"].as_str(),
+        Some(served.base.trim_end_matches('/'))
+    );
+    assert_eq!(
+        (&sheet["pg_url"], &sheet["people_count"]),
+        (&Value::Null, &60.into())
+    );
+    let citizen = sheet["people"]["citizen"].as_str().unwrap();
+    let token = sheet["tokens"]["citizen"].as_str().unwrap().to_owned();
+    let path = format!("/v1/people/{citizen}");
+    let (status, before) = served.get(&path, &token);
+    assert_eq!((status, before["person_id"].as_str()), (200, Some(citizen)));
+    assert_eq!(served.stop(), 0);
+
+    let (code, rebuilt) = json(folder, &["rebuild", "--data", "d", "--json"]);
+    assert_eq!((code, &rebuilt["people"]), (0, &60.into()));
+
+    let again = Served::start(folder, &demo);
+    let (status, after) = again.get(&path, &token);
+    assert_eq!(
+        (status, after),
+        (200, before),
+        "an earlier token holds and the record is the same"
+    );
+    assert_eq!(again.stop(), 0);
+    let (code, _, stderr) = run(folder, &["demo", "--data", "d", "--people", "61"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("holds a city of 60 people"), "{stderr}");
+}
+
+#[test]
+fn a_complete_list_that_was_loaded_refuses_codes_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("icd.csv"), "code,name_vi\nI11,Tim\n").unwrap();
+    fs::write(folder.join("in.ndjson"), EVENTS).unwrap();
+    let load = [
+        "catalogue",
+        "load",
+        "icd.csv",
+        "--data",
+        "d",
+        "--name",
+        "icd10",
+        "--system",
+        "icd10",
+        "--list-version",
+        "own",
+        "--complete",
+    ];
+    assert_eq!(run(folder, &load).0, 0);
+    let check = |code| {
+        run(
+            folder,
+            &["catalogue", "check", "icd10", code, "--data", "d"],
+        )
+        .0
+    };
+    assert_eq!((check("I11"), check("I10")), (0, 3));
+    let import = [
+        "import",
+        "events",
+        "in.ndjson",
+        "--data",
+        "d",
+        "--json",
+        "--refused",
+        "bad",
+    ];
+    let (code, summary) = json(folder, &import);
+    assert_eq!(
+        (code, &summary["accepted"], &summary["refused"]),
+        (3, &1.into(), &1.into())
+    );
+    let refused: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("bad")).unwrap()).unwrap();
+    assert_eq!(refused["pointer"], "/data/code/code");
+}
+
+#[test]
+fn wrong_calls_exit_with_2_and_say_what_to_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("c.toml"), "lisen = 1").unwrap();
+    let cases: [(&[&str], &str); 7] = [
+        (&["serve"], "--data"),
+        (
+            &["serve", "--data", "d", "--listen", "0.0.0.0:80"],
+            "loopback",
+        ),
+        (
+            &["serve", "--data", "d", "--config", "c.toml"],
+            "key lisen: no such key",
+        ),
+        (
+            &["token", "--data", "d", "--role", "clinician"],
+            "--facility",
+        ),
+        (
+            &["import", "fhir", "x", "--to", "http://10.0.0.1:80"],
+            "on this machine",
+        ),
+        (&["import", "hl7", "x"], "hl7"),
+        (&["rebuild", "--data", "nowhere"], "no data folder"),
+    ];
+    for (arguments, says) in cases {
+        let (code, _, stderr) = run(folder, arguments);
+        assert_eq!(code, 2, "{arguments:?}: {stderr}");
+        assert!(stderr.contains(says), "{arguments:?}: {stderr}");
+    }
+    assert!(!folder.join("d").exists(), "nothing was made");
+}
+
+#[test]
+fn the_doctor_looks_at_a_folder_and_says_when_its_keys_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("in.ndjson"), EVENTS).unwrap();
+    assert_eq!(
+        run(folder, &["import", "events", "in.ndjson", "--data", "d"]).0,
+        0
+    );
+    let (code, found) = json(folder, &["doctor", "--data", "d", "--json"]);
+    assert_eq!(code, 0, "{found}");
+    assert!(
+        found["vkey"]
+            .as_str()
+            .unwrap()
+            .starts_with("sokhoe.local/log+")
+    );
+    fs::rename(folder.join("d.keys"), folder.join("elsewhere")).unwrap();
+    let (code, found) = json(folder, &["doctor", "--data", "d", "--json"]);
+    let bad = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["verdict"] == "bad");
+    assert_eq!((code, &bad.unwrap()["thing"]), (1, &"keys".into()));
+}
