@@ -147,6 +147,49 @@ fn an_import_goes_on_past_a_bad_item_and_ends_with_the_list() {
 }
 
 #[test]
+fn fhir_files_may_come_before_the_file_of_their_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let condition = r#"{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},
+        "code":{"coding":[{"system":"http://snomed.info/sct","code":"38341003"}]}}"#;
+    let patient = r#"{"resourceType":"Patient","id":"p1","birthDate":"1980-01-01","gender":"male",
+        "name":[{"family":"Mẫu"}]}"#;
+    let lost = condition.replace("p1", "p2").replace("c1", "c2");
+    let files = [
+        ("1.json", condition),
+        ("2.json", patient),
+        ("3.json", lost.as_str()),
+    ];
+    for (name, text) in files {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let import = [
+        "import",
+        "fhir",
+        "1.json",
+        "2.json",
+        "3.json",
+        "--data",
+        "d",
+        "--json",
+        "--refused",
+        "bad",
+    ];
+    let (code, summary) = json(folder, &import);
+    assert_eq!(code, 3);
+    assert_eq!(
+        (&summary["read"], &summary["accepted"], &summary["refused"]),
+        (&3.into(), &2.into(), &1.into())
+    );
+    let refused: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("bad")).unwrap()).unwrap();
+    assert_eq!(
+        (&refused["source"], &refused["code"]),
+        (&"3.json".into(), &"unknown_person".into())
+    );
+}
+
+#[test]
 fn importing_again_adds_nothing_and_exits_with_0() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -73,7 +73,7 @@ pub(super) fn load(
     let loaded = thread::scope(|scope| {
         let (send, batches) = mpsc::channel(BATCHES_AHEAD);
         let maker = scope.spawn(move || make(city, &send));
-        let taken = runtime()?.block_on(take_all(commands, None, batches, &mut tally));
+        let taken = runtime()?.block_on(take_all(commands, None, batches, &mut tally, None));
         match maker.join() {
             Ok(made) => taken.and(made),
             Err(_) => Err(anyhow!("the thread that makes the city failed")),

@@ -1,6 +1,7 @@
 //! Import into a data folder of this machine: the same write side as the server's, without HTTP between.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -39,27 +40,81 @@ pub(super) fn import(
         ImportFormat::Events => Format::Events,
         ImportFormat::Fhir => Format::Fhir(&context),
     };
-    let imported = thread::scope(|scope| {
+    let imported = import_all(arguments, &commands, &context, &format, tally);
+    engine::close(&commands).and(imported)
+}
+
+/// Reads all files, and those once more in which somebody was named who was registered only later: files of
+/// other systems come in any order.
+fn import_all(
+    arguments: &ImportArguments,
+    commands: &Commands,
+    context: &Context<'_>,
+    format: &Format<'_>,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let mut deferred = Deferred::default();
+    let defer = matches!(format, Format::Fhir(_)).then_some(&mut deferred);
+    pass(
+        &arguments.paths,
+        commands,
+        context,
+        format,
+        tally,
+        defer,
+        |_| true,
+    )?;
+    if deferred.is_empty() {
+        return Ok(());
+    }
+    let files: BTreeSet<PathBuf> = deferred
+        .iter()
+        .map(|(source, _)| PathBuf::from(source))
+        .collect();
+    let files: Vec<_> = files.into_iter().collect();
+    let again = |batch: &mut Batch| match batch {
+        Batch::Skipped(..) => false,
+        Batch::Items(items) => {
+            items.retain(|item| {
+                // What could not be read the first time is counted already.
+                item.as_ref()
+                    .is_ok_and(|item| deferred.contains(&(item.source.clone(), item.place.clone())))
+            });
+            true
+        }
+    };
+    pass(&files, commands, context, format, tally, None, again)
+}
+
+/// Reads files on a thread and takes what `wanted` leaves of each batch.
+fn pass(
+    paths: &[PathBuf],
+    commands: &Commands,
+    context: &Context<'_>,
+    format: &Format<'_>,
+    tally: &mut Tally,
+    defer: Option<&mut Deferred>,
+    wanted: impl Fn(&mut Batch) -> bool + Sync,
+) -> anyhow::Result<()> {
+    thread::scope(|scope| {
         let (send, batches) = mpsc::channel(BATCHES_AHEAD);
-        let reader = scope.spawn(|| {
-            let send = send;
-            read_files(&arguments.paths, &format, |batch| {
-                send.blocking_send(batch).is_ok()
+        let wanted = &wanted;
+        let reader = scope.spawn(move || {
+            read_files(paths, format, |mut batch| {
+                !wanted(&mut batch) || send.blocking_send(batch).is_ok()
             })
         });
-        let taken = crate::command::runtime()?.block_on(take_all(
-            &commands,
-            Some(&context),
-            batches,
-            tally,
-        ));
+        let taking = take_all(commands, Some(context), batches, tally, defer);
+        let taken = crate::command::runtime()?.block_on(taking);
         match reader.join() {
             Ok(read) => read.context("read the files").and(taken),
             Err(_) => Err(anyhow!("the thread that reads files failed")),
         }
-    });
-    engine::close(&commands).and(imported)
+    })
 }
+
+/// Items, by source and place, that name somebody unknown so far.
+pub(crate) type Deferred = HashSet<(String, String)>;
 
 /// An item whose events are on their way.
 struct Waiting {
@@ -80,6 +135,7 @@ pub(crate) async fn take_all(
     context: Option<&Context<'_>>,
     mut batches: mpsc::Receiver<Batch>,
     tally: &mut Tally,
+    defer: Option<&mut Deferred>,
 ) -> anyhow::Result<()> {
     let principal = Principal::operator("local");
     let mut taker = Taker {
@@ -88,6 +144,7 @@ pub(crate) async fn take_all(
         submission: commands.submission(principal),
         waiting: VecDeque::new(),
         tally,
+        defer,
     };
     let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
@@ -118,6 +175,7 @@ struct Taker<'a> {
     submission: Submission,
     waiting: VecDeque<Waiting>,
     tally: &'a mut Tally,
+    defer: Option<&'a mut Deferred>,
 }
 
 impl Taker<'_> {
@@ -194,7 +252,17 @@ impl Taker<'_> {
             Some(Refusal::Stopped) => {
                 bail!("the log stopped taking events; see the log lines above")
             }
-            Some(refusal) => self.tally.refused(&refused(item, refusal)),
+            Some(refusal) => {
+                if let Some(defer) = self
+                    .defer
+                    .as_deref_mut()
+                    .filter(|_| unknown_person(&refusal))
+                {
+                    defer.insert((item.source, item.place));
+                    return Ok(());
+                }
+                self.tally.refused(&refused(item, refusal))
+            }
             None => {
                 let position = receipts.iter().map(|receipt| receipt.position).max();
                 let duplicate = receipts.iter().all(|receipt| receipt.duplicate);
@@ -242,6 +310,10 @@ impl Taker<'_> {
         }
         Ok(None)
     }
+}
+
+fn unknown_person(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::Invalid(errors) if errors.iter().all(|error| error.pointer == "/person"))
 }
 
 fn refused(item: Waiting, refusal: Refusal) -> Box<Refused> {
