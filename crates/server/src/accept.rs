@@ -126,8 +126,8 @@ impl Loop {
             let accepted = tokio::select! {
                 biased;
                 _ = self.stopped.changed() => break,
-                accepted = self.listener.accept() => accepted,
                 Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+                accepted = self.listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, from)) => match Arc::clone(&places).try_acquire_owned() {

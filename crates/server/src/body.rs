@@ -65,6 +65,15 @@ pub(crate) fn expect_type(headers: &HeaderMap, accepted: &[&'static str]) -> Res
     ))
 }
 
+/// How much of a refused body is read and thrown away, so that its sender gets to read why.
+///
+/// A connection that is closed on a sender who still writes is reset, and the answer is lost with it.
+const REFUSED_BYTES_MAX: usize = 32 << 20;
+/// The same for senders who are not known.
+pub(crate) const STRANGERS_BYTES_MAX: usize = 1 << 20;
+/// How long a refused body may take to be thrown away.
+const REFUSED_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Reads a whole body of at most so many bytes.
 pub(crate) async fn read_whole(
     mut body: Body,
@@ -72,16 +81,47 @@ pub(crate) async fn read_whole(
     bytes_max: usize,
     limits: &Limits,
 ) -> Result<Bytes, Problem> {
+    let read = read_up_to(&mut body, bytes_max, limits).await?;
+    match read {
+        Some(bytes) => Ok(bytes),
+        None => {
+            throw_away(body, REFUSED_BYTES_MAX).await;
+            Err(Problem::too_large(what, bytes_max))
+        }
+    }
+}
+
+/// Reads a refused body to its end, as far as that is worth it.
+pub(crate) async fn throw_away(mut body: Body, bytes_max: usize) {
+    if body.is_end_stream() || body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(0) {
+        return;
+    }
+    let ends = steady_now() + REFUSED_TIMEOUT;
+    let mut left = bytes_max;
+    while let Ok(Some(piece)) = next_piece(&mut body, REFUSED_TIMEOUT, Some(ends)).await {
+        left = left.saturating_sub(piece.len());
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+/// Reads a body; `None` when it is larger than allowed.
+async fn read_up_to(
+    body: &mut Body,
+    bytes_max: usize,
+    limits: &Limits,
+) -> Result<Option<Bytes>, Problem> {
     let hint = body.size_hint();
     if hint.lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
-        return Err(Problem::too_large(what, bytes_max));
+        return Ok(None);
     }
     let ends = steady_now() + limits.body_timeout;
-    let Some(first) = next_piece(&mut body, limits.body_pause_timeout, Some(ends)).await? else {
-        return Ok(Bytes::new());
+    let Some(first) = next_piece(body, limits.body_pause_timeout, Some(ends)).await? else {
+        return Ok(Some(Bytes::new()));
     };
     if body.is_end_stream() && first.len() <= bytes_max {
-        return Ok(first);
+        return Ok(Some(first));
     }
     let expected = usize::try_from(hint.lower()).unwrap_or(0);
     // Memory grows with what has come, not with what was announced.
@@ -89,12 +129,12 @@ pub(crate) async fn read_whole(
     let mut piece = Some(first);
     while let Some(bytes) = piece {
         if whole.len() + bytes.len() > bytes_max {
-            return Err(Problem::too_large(what, bytes_max));
+            return Ok(None);
         }
         whole.extend_from_slice(&bytes);
-        piece = next_piece(&mut body, limits.body_pause_timeout, Some(ends)).await?;
+        piece = next_piece(body, limits.body_pause_timeout, Some(ends)).await?;
     }
-    Ok(whole.freeze())
+    Ok(Some(whole.freeze()))
 }
 
 /// Reads the next piece of data; `None` at the end.

@@ -313,7 +313,7 @@ impl Problem {
                 .into_iter()
                 .map(|(name, value)| (Some(name), value)),
         );
-        if matches!(self.0.kind, Kind::Timeout | Kind::TooLarge) {
+        if self.0.kind == Kind::Timeout {
             // The rest of the body is not read, so the connection cannot be used again.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::auth::Tokens;
-use crate::body::expect_type;
+use crate::body::{STRANGERS_BYTES_MAX, expect_type, throw_away};
 use crate::clock::steady_now;
 use crate::config::Limits;
 use crate::error::{Kind, Problem};
@@ -145,7 +145,10 @@ pub(crate) async fn serve(
             )
             .await
         }
-        Err(problem) => Err(problem),
+        Err(problem) => {
+            throw_away(request.into_body(), STRANGERS_BYTES_MAX).await;
+            Err(problem)
+        }
     };
     let mut response = answer.unwrap_or_else(|problem| problem.respond(route.family, &request_id));
     let headers = response.headers_mut();

@@ -6,7 +6,7 @@ const TEXTS = {
     enter: "Đăng nhập", token: "Mã truy cập (token)", leave: "Thoát", find: "Tìm người", purpose: "Mục đích xem",
     purpose_TREAT: "Khám, điều trị", purpose_PATRQT: "Theo yêu cầu của người bệnh",
     purpose_PUBHLTH: "Y tế công cộng", purpose_HOPERAT: "Vận hành cơ sở",
-    system: "Loại số (hoặc id)", value: "Số", as_of: "Tại thời điểm (vị trí hoặc thời gian)", show: "Xem",
+    system: "Loại số (hoặc name, id)", value: "Số hoặc tên", as_of: "Tại thời điểm (vị trí hoặc thời gian)", show: "Xem",
     history: "Lịch sử", more: "Xem thêm", docs: "Tài liệu", language: "English", position: "Vị trí", version: "phiên bản",
     nobody: "Không tìm thấy, hoặc không được phép xem.", loading: "Đang tải…", failed: "Không liên lạc được máy chủ.",
     none: "chưa có", yes: "có", no: "không", unknown: "không rõ", not_asked: "chưa hỏi", withheld: "Không hiển thị",
@@ -22,7 +22,7 @@ const TEXTS = {
     enter: "Sign in", token: "Access token", leave: "Sign out", find: "Find a person", purpose: "Purpose",
     purpose_TREAT: "Treatment", purpose_PATRQT: "At the person's request",
     purpose_PUBHLTH: "Public health", purpose_HOPERAT: "Operations",
-    system: "Kind of number (or id)", value: "Number", as_of: "As of (position or time)", show: "Show",
+    system: "Kind of number (or name, id)", value: "Number or name", as_of: "As of (position or time)", show: "Show",
     history: "History", more: "More", docs: "Documentation", language: "Tiếng Việt", position: "Position", version: "version",
     nobody: "Not found, or not yours to see.", loading: "Loading…", failed: "The server does not answer.",
     none: "nothing yet", yes: "yes", no: "no", unknown: "unknown", not_asked: "not asked", withheld: "Withheld",
@@ -111,21 +111,32 @@ function leave() {
   Object.assign(state, { token: null, claims: {}, person: null, next: null, shown: null });
   element("history").tBodies[0].replaceChildren();
   element("sections").replaceChildren();
+  element("found").replaceChildren();
   arrange();
 }
 
 async function find() {
   const system = element("system").value.trim();
   const value = element("value").value.trim();
+  element("found").replaceChildren();
   if (system === "id") return open(value);
+  state.person = null;
   await attempt(async () => {
-    const body = JSON.stringify({ identifier: { system, value } });
+    const body = JSON.stringify(system === "name" ? { name: value } : { identifier: { system, value } });
     const headers = { "content-type": "application/json" };
-    const found = await call("/v1/people/search", { method: "POST", headers, body });
-    if (!found.items.length) throw new Error(text("nobody"));
-    state.person = found.items[0].person_id;
+    const { items } = await call("/v1/people/search", { method: "POST", headers, body });
+    if (!items.length) throw new Error(text("nobody"));
+    if (items.length === 1) state.person = items[0].person_id;
+    else element("found").replaceChildren(...items.map(choice));
   });
   if (state.person) await open(state.person);
+}
+
+function choice(hit) {
+  const button = node("button", [hit.name || hit.person_id, hit.birth_date].filter(Boolean).join(" · "));
+  button.type = "button";
+  button.addEventListener("click", () => open(hit.person_id));
+  return node("li", button);
 }
 
 async function open(person) {
