@@ -102,7 +102,9 @@ impl Registry {
     /// Returns whom an identifier names, or would name once a registration in flight is decided.
     #[must_use]
     pub fn find(&self, identifier: IdentifierDigest) -> Option<PersonId> {
-        self.find_committed(identifier).or_else(|| self.pending().get(&identifier).copied())
+        // In this order: the writer applies a registration before it is withdrawn from here.
+        let pending = self.pending().get(&identifier).copied();
+        pending.or_else(|| self.find_committed(identifier))
     }
 
     /// Returns whom an identifier names, committed registrations only.

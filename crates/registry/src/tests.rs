@@ -125,3 +125,17 @@ fn a_snapshot_restores_everything() {
     assert_eq!(restored.taken(EventKey([7; 16])), Some(12));
     assert!(Registry::restore(&bytes[..bytes.len() - 1]).is_err());
 }
+
+#[test]
+fn a_person_is_found_at_every_moment_of_their_registration() {
+    // Once a lookup that ran between the writer's two steps found nobody: it had looked for the
+    // committed registration before there was one, and for the announced one after it was gone.
+    let registry = Registry::new();
+    registry.announce(person(1), &registered(1));
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| (0..20_000).all(|_| registry.find(identifier(1)).is_some()));
+        registry.apply(&registered(1), 1).unwrap();
+        registry.withdraw(person(1), &registered(1));
+        assert!(looking.join().unwrap());
+    });
+}
