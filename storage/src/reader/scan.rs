@@ -12,8 +12,10 @@ use crate::format::segment::SEGMENT_HEADER_BYTES;
 use crate::position::{Address, Position};
 use crate::shared::Durable;
 
-/// Bytes read at once.
-const READ_BYTES: usize = 256 << 10;
+/// Bytes read first; a scan for one event rarely needs more.
+const READ_BYTES_FIRST: usize = 16 << 10;
+/// Bytes read at once by a scan that goes on; each read takes twice the last until then.
+const READ_BYTES_MAX: usize = 256 << 10;
 
 /// Reads events in order of position; at the durable end it returns `None` and can be asked again.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Scan {
     cursor: Option<Address>,
     limit: Durable,
     buffer: Vec<u8>,
+    /// Bytes that the next read takes.
+    ahead: usize,
     /// Where the buffer's first byte lies.
     buffer_at: Address,
     failed: Option<Damage>,
@@ -46,6 +50,7 @@ impl Scan {
             cursor: None,
             limit,
             buffer: Vec::new(),
+            ahead: READ_BYTES_FIRST,
             buffer_at: Address::new(0, 0),
             failed: None,
         }
@@ -202,7 +207,8 @@ impl Scan {
                 .get(at.segment())
                 .ok_or(ReadError::NotAFrame { address: at })?;
             self.buffer.clear();
-            self.buffer.resize(READ_BYTES.max(count).min(left), 0);
+            self.buffer.resize(self.ahead.max(count).min(left), 0);
+            self.ahead = (self.ahead * 2).min(READ_BYTES_MAX);
             self.buffer_at = at;
             let read = read_exact_at(
                 segment.file.as_ref(),
