@@ -102,9 +102,10 @@ impl Registry {
     /// Returns whom an identifier names, or would name once a registration in flight is decided.
     #[must_use]
     pub fn find(&self, identifier: IdentifierDigest) -> Option<PersonId> {
-        // In this order: the writer applies a registration before it is withdrawn from here.
+        // Looked up in this order, since the writer applies a registration before it is withdrawn;
+        // but what is committed wins over an announcement that will be refused.
         let pending = self.pending().get(&identifier).copied();
-        pending.or_else(|| self.find_committed(identifier))
+        self.find_committed(identifier).or(pending)
     }
 
     /// Returns whom an identifier names, committed registrations only.

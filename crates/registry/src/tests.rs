@@ -139,3 +139,10 @@ fn a_person_is_found_at_every_moment_of_their_registration() {
         assert!(looking.join().unwrap());
     });
 }
+
+#[test]
+fn an_announcement_that_will_be_refused_hides_nobody() {
+    let registry = with_people(1);
+    registry.announce(person(2), &registered(1));
+    assert_eq!(registry.find(identifier(1)), Some(person(1)));
+}
