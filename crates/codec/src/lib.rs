@@ -3,10 +3,19 @@
 //! Owns the stored form of an event in the bincode wire format and the table of kinds and schema
 //! versions. Refuses hashing, I/O and meaning. Invariant: bytes once written decode for ever; what
 //! does not decode to the last byte is an error, never a panic and never a guess.
+//!
+//! What keeps it so: `tests/samples` has one event of each kind to read, `tests/golden` its stored bytes in
+//! every version ever written. Golden bytes are added by the example `golden`, never edited; a row or a
+//! version of [`LATEST`] without them fails the tests.
 #![deny(clippy::indexing_slicing)]
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
 )]
 
 mod envelope;

@@ -1,5 +1,9 @@
 //! The bincode wire format as this project uses it: little-endian, variable-length integers and
 //! lengths, one-byte tags, a bound on what a decoder allocates, no trailing bytes.
+//!
+//! The tag of an enum is the place of its variant, from 0. So words are added at the end of their `words!`
+//! list only, never moved, never taken out; the tests of this file pin all of them. A variant that cannot
+//! stand at the end names its tag by `#[wincode(tag = …)]`.
 
 use wincode::config::Configuration;
 use wincode::int_encoding::{LittleEndian, VarInt};
@@ -43,3 +47,6 @@ where
 {
     wincode::config::deserialize_exact(bytes, wire()).map_err(CodecError::Malformed)
 }
+
+#[cfg(test)]
+mod tests;
