@@ -3,7 +3,8 @@
 //! `words!` defines a closed set of wire words; `data!` defines a struct whose Rust fields, JSON reading,
 //! limits, JSON writing, binary schema and JSON schema all come from one list of fields.
 
-/// Defines an enum of wire words. The first word is the `Default`.
+/// Defines an enum of wire words. The first word is the `Default`. Words are stored by their place: new ones go to
+/// the end, none is moved or removed.
 macro_rules! words {
     ($(#[$doc:meta])* pub enum $name:ident {
         $( $variant:ident = $word:literal $(| $alias:literal)* ),+ $(,)?

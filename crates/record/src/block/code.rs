@@ -17,9 +17,11 @@ macro_rules! code_systems {
         )]
         pub enum CodeSystem {
             $( #[doc = concat!("`", $word, "`")] $variant, )+
-            /// A facility's own list, as `local/<facility>`.
+            /// A facility's own list, as `local/<facility>`. Its stored tag leaves room for short names to come.
+            #[wincode(tag = 250)]
             Local(String),
             /// Any other system, by its URI; kept as sent, unchecked.
+            #[wincode(tag = 251)]
             Uri(String),
         }
 

@@ -37,9 +37,11 @@ pub enum IdentifierSystem {
     BirthCertificate,
     /// `temporary`: given where none of the others is known.
     Temporary,
-    /// A facility's own patient number, as `mrn/<facility>`.
+    /// A facility's own patient number, as `mrn/<facility>`. Its stored tag leaves room for systems to come.
+    #[wincode(tag = 250)]
     Mrn(String),
     /// Another system, by its URI.
+    #[wincode(tag = 251)]
     Uri(String),
 }
 
