@@ -12,10 +12,6 @@ use sokhoe_storage::{LogOptions, LogStatus};
 use crate::config::Folders;
 use crate::folder;
 
-/// The origin line of the checkpoints of a log made here.
-const ORIGIN: &str = "sokhoe.local/log";
-/// What ids of resources are derived under.
-const RESOURCE_CONTEXT: &str = "sokhoe:fhir-event-id:v1";
 
 /// Opens a data folder with its keys, or makes both, and takes its lock.
 pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
@@ -23,7 +19,7 @@ pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
     let settings = Settings {
         data: folders.data.clone(),
         keys: folders.keys.clone(),
-        origin: ORIGIN.into(),
+        origin: None,
         log: LogOptions::default(),
         clock: folder::log_clock(),
     };
@@ -55,15 +51,6 @@ pub(crate) fn close(commands: &Commands) -> anyhow::Result<()> {
     let position = commands.close().context("close the log")?;
     tracing::debug!(position, "log closed");
     Ok(())
-}
-
-/// Derives the id of a resource's event from its source and id, under the log's own secret.
-pub(crate) fn resource_id(commands: &Commands, parts: &[&[u8]]) -> [u8; 32] {
-    commands
-        .opener()
-        .vault()
-        .secrets()
-        .derive(RESOURCE_CONTEXT, parts)
 }
 
 /// The write side's words for why it stopped, for messages.

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::opening::{Opener, UnsealError};
 use crate::replay::{read_snapshot, replay, write_snapshot};
-use crate::stage::{Decide, Request};
+use crate::stage::{Decide, Landing, Request};
 
 /// Requests that may wait for the writer; past it a single event is turned away and a batch waits.
 const QUEUE_REQUESTS_MAX: usize = 16_384;
@@ -31,8 +31,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// The key folder, apart from the data.
     pub keys: PathBuf,
-    /// Origin line of the log's checkpoints, used when the log is made.
-    pub origin: String,
+    /// Origin line of the log's checkpoints, used when the log is made; one that names the log's id when `None`.
+    pub origin: Option<String>,
     /// How the log is kept.
     pub log: LogOptions,
     /// Tells the time.
@@ -40,7 +40,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings with defaults: keys in `<data>.keys`, origin `sokhoe.local/log`.
+    /// Settings with defaults: keys in `<data>.keys`, origin `sokhoe.local/<log id>`.
     #[must_use]
     pub fn new(data: &Path, clock: Clock) -> Self {
         let mut keys = data.as_os_str().to_owned();
@@ -48,7 +48,7 @@ impl Settings {
         Self {
             data: data.to_owned(),
             keys: PathBuf::from(keys),
-            origin: "sokhoe.local/log".into(),
+            origin: None,
             log: LogOptions::default(),
             clock,
         }
@@ -148,7 +148,8 @@ impl House {
         }
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
-        let stage = Decide { registry: Arc::clone(&opener.registry), vault };
+        let registry = Arc::clone(&opener.registry);
+        let stage = Decide { registry, vault, landing: Landing::new() };
         let writer = Writer::spawn(log, stage, QUEUE_REQUESTS_MAX)
             .map_err(|source| HouseError::Io { doing: "start the writer", source })?;
         let durable = watch_durable(&reader);
@@ -223,7 +224,9 @@ fn open_log(
             std::fs::create_dir_all(&settings.data)
                 .map_err(|source| HouseError::Io { doing: "make the data folder", source })?;
             let vault = Vault::create(&settings.keys, log_id).map_err(keys_error)?;
-            let new = NewLog { log_id, tenant: [0; 16], origin: settings.origin.clone() };
+            let origin =
+                settings.origin.clone().unwrap_or_else(|| format!("sokhoe.local/{log_id}"));
+            let new = NewLog { log_id, tenant: [0; 16], origin };
             let log = Log::create(
                 Arc::clone(disk),
                 &settings.data,

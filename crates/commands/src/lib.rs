@@ -105,6 +105,13 @@ impl Commands {
         self.house.opener.registry.find_committed(digest)
     }
 
+    /// Derives 32 bytes from another system's names for something, the same for ever under this log's
+    /// keys and by whatever road it comes: what the ids of imported events are made of.
+    #[must_use]
+    pub fn derive(&self, names: &[&[u8]]) -> [u8; 32] {
+        self.house.opener.vault.secrets().derive("sokhoe:import:v1", names)
+    }
+
     /// Waits until a position that was given out is durable.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What the log's writer decides for each request, in log order, and acknowledges once it is durable.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sokhoe_chain::{EventKey, StreamId};
 use sokhoe_record::{EventId, Instant, PersonId};
@@ -56,11 +56,53 @@ pub(crate) struct Request {
     pub(crate) place: OwnedSemaphorePermit,
 }
 
+/// Hands the answers of a group to the runtime in bunches.
+///
+/// Waking each waiting task from the log's own thread costs a system call apiece; a task of the
+/// runtime wakes the others for next to nothing.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    runtime: Option<tokio::runtime::Handle>,
+    landed: Mutex<Vec<(oneshot::Sender<Decision>, Decision)>>,
+}
+
+impl Landing {
+    /// Answers inside the runtime that this is called in, or on the log's thread when there is none.
+    pub(crate) fn new() -> Arc<Self> {
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        Arc::new(Self { runtime, landed: Mutex::default() })
+    }
+
+    fn land(self: &Arc<Self>, reply: oneshot::Sender<Decision>, decision: Decision) {
+        let Some(runtime) = &self.runtime else {
+            let _ = reply.send(decision);
+            return;
+        };
+        let mut landed = self.landed.lock().unwrap_or_else(PoisonError::into_inner);
+        landed.push((reply, decision));
+        if landed.len() == 1 {
+            let landing = Arc::clone(self);
+            runtime.spawn(async move { landing.answer() });
+        }
+    }
+
+    fn answer(&self) {
+        let landed = {
+            let mut landed = self.landed.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *landed)
+        };
+        for (reply, decision) in landed {
+            let _ = reply.send(decision);
+        }
+    }
+}
+
 /// The write side's part in the commit.
 #[derive(Debug)]
 pub(crate) struct Decide {
     pub(crate) registry: Arc<Registry>,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) landing: Arc<Landing>,
 }
 
 impl Stage for Decide {
@@ -84,11 +126,13 @@ impl Stage for Decide {
             return;
         }
         let receipts = receipts(&plans, &stamped);
+        let landing = Arc::clone(&self.landing);
         group.on_durable(move |outcome| {
-            let _ = reply.send(match outcome {
+            let decision = match outcome {
                 Ok(_) => Ok(receipts),
                 Err(_) => Err(Undecided::Stopped),
-            });
+            };
+            landing.land(reply, decision);
         });
     }
 

@@ -146,11 +146,7 @@ impl App {
 
     /// Derives ids from a source's names, the same for ever under this log's keys.
     pub(crate) fn derive(&self, parts: &[&[u8]]) -> [u8; 32] {
-        self.commands
-            .opener()
-            .vault()
-            .secrets()
-            .derive("sokhoe:fhir:v1", parts)
+        self.commands.derive(parts)
     }
 
     /// Finds people within what the filter lets be found.

@@ -31,7 +31,7 @@ pub(super) fn import(
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
     let commands = engine::open(&config.folders()?)?;
-    let derive = |parts: &[&[u8]]| engine::resource_id(&commands, parts);
+    let derive = |parts: &[&[u8]]| commands.derive(parts);
     let received = Instant::from_micros(clock::now_us());
     let source = arguments.source.as_deref().unwrap_or(SOURCE);
     let context = Context::new(source, None, received, &derive)
