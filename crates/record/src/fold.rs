@@ -24,7 +24,7 @@ mod social;
 mod tests;
 
 pub use clinical::{
-    Allergies, AllergyAsked, DocumentEntry, EncounterEntry, FamilyHistoryEntry, Problem,
+    Allergies, AllergyAsked, Diagnosed, DocumentEntry, EncounterEntry, FamilyHistoryEntry, Problem,
     ProblemStatus,
 };
 pub use demographics::{Birth, Death, Demographics};

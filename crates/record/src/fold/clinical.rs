@@ -1,5 +1,7 @@
 //! Problems, allergies and the sections that are lists of what was recorded.
 
+use std::collections::{HashMap, hash_map};
+
 use serde::Serialize;
 
 use super::{Entry, TimeKey, by_time, effective::Effective};
@@ -10,7 +12,7 @@ use crate::{
         ConditionResolved, Data, DiagnosisRole, EncounterRecorded, FamilyCondition,
         MedicationRecorded, PregnancyRecorded, ProcedureRecorded, VaccinationRecorded,
     },
-    time::PartialDate,
+    time::{Occurred, PartialDate},
 };
 
 /// An encounter as recorded.
@@ -65,9 +67,21 @@ pub struct Problem {
     /// Since when it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_on: Option<PartialDate>,
+    /// How often it was diagnosed in encounters, and when first; the entry is that of the latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosed: Option<Diagnosed>,
 }
 
-/// Lists every condition and diagnosis, and marks those that are over.
+/// The diagnoses of one problem over several encounters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Diagnosed {
+    /// In how many encounters.
+    pub times: u32,
+    /// When first.
+    pub first_at: Occurred,
+}
+
+/// Lists every condition, and the diagnoses of encounters once per code, and marks those that are over.
 pub(crate) fn problems(events: &[Effective<'_>]) -> Vec<Entry<Problem>> {
     let mut all = Vec::new();
     let mut resolutions: Vec<(TimeKey, &ConditionResolved)> = Vec::new();
@@ -85,7 +99,41 @@ pub(crate) fn problems(events: &[Effective<'_>]) -> Vec<Entry<Problem>> {
     for resolved in by_time(resolutions) {
         resolve(&mut problems, resolved);
     }
-    problems
+    once_per_code(problems)
+}
+
+/// Puts the latest diagnosis in the place of those before it that say the same: a patient who comes every month with
+/// one disease has one problem. A diagnosis after the problem was over begins another.
+fn once_per_code(problems: Vec<Entry<Problem>>) -> Vec<Entry<Problem>> {
+    let mut kept: Vec<Entry<Problem>> = Vec::with_capacity(problems.len());
+    let mut diagnosed: HashMap<(String, Certainty, Option<PartialDate>), Diagnosed> = HashMap::new();
+    // From the latest backwards, so that the one kept is the latest; counted on the way.
+    let key = |problem: &Problem| (problem.code.key(), problem.certainty, problem.resolved_on);
+    for entry in problems.into_iter().rev() {
+        if entry.what.role.is_none() {
+            kept.push(entry);
+            continue;
+        }
+        let first_at = entry.provenance.occurred_at;
+        match diagnosed.entry(key(&entry.what)) {
+            hash_map::Entry::Occupied(mut before) => {
+                let before = before.get_mut();
+                before.times += 1;
+                before.first_at = first_at;
+            }
+            hash_map::Entry::Vacant(new) => {
+                new.insert(Diagnosed { times: 1, first_at });
+                kept.push(entry);
+            }
+        }
+    }
+    kept.reverse();
+    for entry in &mut kept {
+        if entry.what.role.is_some() {
+            entry.what.diagnosed = diagnosed.get(&key(&entry.what)).copied();
+        }
+    }
+    kept
 }
 
 fn problem(event: &Effective<'_>, what: Problem) -> (TimeKey, Entry<Problem>) {
@@ -105,6 +153,7 @@ fn of_condition(condition: &ConditionRecorded) -> Problem {
         role: None,
         text: None,
         resolved_on: None,
+        diagnosed: None,
     }
 }
 
@@ -123,6 +172,7 @@ fn diagnoses(encounter: &EncounterRecorded) -> impl Iterator<Item = Problem> {
         role: Some(diagnosis.role),
         text: diagnosis.text.clone(),
         resolved_on: None,
+        diagnosed: None,
     })
 }
 

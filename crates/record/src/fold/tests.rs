@@ -350,6 +350,31 @@ fn an_encounter_reaches_the_sections_of_what_was_made_in_it() {
 }
 
 #[test]
+fn a_disease_diagnosed_at_every_visit_is_one_problem_until_it_is_over() {
+    let mut story = Story::default();
+    let visit = |story: &mut Story, month: u32| {
+        let at = format!("2026-0{month}-01T08:00:00+07:00");
+        let data = format!(
+            r#"{{"encounter_id": "LK-{month}", "class": "outpatient", "started_at": "{at}",
+            "diagnoses": [{{"code": {{"system": "icd10", "code": "I10"}}, "role": "main"}}]}}"#
+        );
+        story.then("encounter_recorded", &at, &data);
+    };
+    (1..=3).for_each(|month| visit(&mut story, month));
+    let resolved = r#"{"code": {"system": "icd10", "code": "I10"}, "resolved_on": "2026-04"}"#;
+    story.then("condition_resolved", "2026-04-02", resolved);
+    (6..=7).for_each(|month| visit(&mut story, month));
+    let problems = story.json()["problems"].clone();
+    assert_eq!(problems.as_array().map(Vec::len), Some(2));
+    assert_eq!(problems[0]["resolved_on"], "2026-04");
+    assert_eq!(problems[0]["diagnosed"]["times"], 3);
+    assert_eq!(problems[0]["diagnosed"]["first_at"], "2026-01-01T01:00:00Z");
+    assert_eq!(problems[0]["encounter_id"], "LK-3", "the latest speaks for all");
+    assert_eq!(problems[1]["clinical_status"], "active");
+    assert_eq!(problems[1]["diagnosed"]["times"], 2);
+}
+
+#[test]
 fn a_condition_ends_by_its_event_or_by_its_code() {
     let mut story = Story::default();
     let condition = |code: &str| {
