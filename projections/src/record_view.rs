@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use sokhoe_access::Filter;
 use sokhoe_record::{Instant, PersonId, RecordedEvent, Section, fold, history};
 
-use crate::streams::Streams;
+use crate::streams::{Stream, Streams};
 use crate::views::ReadError;
 
 /// The moment of the log that an answer is about.
@@ -74,8 +74,23 @@ struct Seen {
     survivor: PersonId,
     position: u64,
     version: u64,
-    events: Vec<RecordedEvent>,
+    events: Events,
     withheld: Vec<Withheld>,
+}
+
+/// The events that are seen: the beginning of one stream as it is kept, or a selection of several.
+enum Events {
+    Beginning(Stream, usize),
+    Selected(Vec<RecordedEvent>),
+}
+
+impl Events {
+    fn as_slice(&self) -> &[RecordedEvent] {
+        match self {
+            Self::Beginning(stream, until) => stream.get(..*until).unwrap_or_default(),
+            Self::Selected(events) => events,
+        }
+    }
 }
 
 /// Makes the record; `None` when there is no such person or nothing of them may be seen.
@@ -86,7 +101,7 @@ pub(crate) fn record(
     as_of: AsOf,
 ) -> Result<Option<RecordView>, ReadError> {
     let Some(seen) = see(streams, filter, person, as_of)? else { return Ok(None) };
-    let record = fold(seen.survivor, &seen.events);
+    let record = fold(seen.survivor, seen.events.as_slice());
     let answer = Answer {
         person_id: seen.survivor,
         version: seen.version,
@@ -112,7 +127,7 @@ pub(crate) fn history_page(
     (after, limit): (u64, usize),
 ) -> Result<Option<HistoryPage>, ReadError> {
     let Some(seen) = see(streams, filter, person, as_of)? else { return Ok(None) };
-    let entries = history(seen.survivor, &seen.events);
+    let entries = history(seen.survivor, seen.events.as_slice());
     let mut rest = entries.iter().filter(|entry| entry.position > after);
     let mut items = Vec::new();
     let mut last = after;
@@ -146,30 +161,38 @@ fn see(
     // Merges decided but not yet durable lie beyond the position, so they do not show.
     let at = Some(position);
     let Some(survivor) = opener.registry().survivor(person, at) else { return Ok(None) };
-    let mut events = Vec::new();
+    let members = opener.registry().members(survivor, at);
+    let whole = filter == &Filter::All && members.len() == 1;
+    let mut selected = Vec::new();
     let mut hidden = Vec::new();
     let mut version = 0;
-    for member in opener.registry().members(survivor, at) {
+    for member in members {
         let stream = match streams.get(member) {
             Ok(stream) => stream,
             Err(error) if error.erased() => continue,
             Err(error) => return Err(ReadError::Events(error)),
         };
-        for event in stream.iter().take_while(|event| event.position <= position) {
-            version += 1;
+        let until = stream.partition_point(|event| event.position <= position);
+        version += u64::try_from(until).unwrap_or(u64::MAX);
+        if whole && until > 0 {
+            let (events, withheld) = (Events::Beginning(stream, until), Vec::new());
+            return Ok(Some(Seen { survivor, position, version, events, withheld }));
+        }
+        for event in stream.get(..until).unwrap_or_default() {
             if visible(filter, event) {
-                events.push(event.clone());
+                selected.push(event.clone());
             } else {
                 hide(&mut hidden, event);
             }
         }
     }
-    if events.is_empty() {
+    if selected.is_empty() {
         return Ok(None);
     }
     hidden.sort_unstable();
     let because = OTHER_FACILITY;
     let withheld = hidden.into_iter().map(|section| Withheld { section, because }).collect();
+    let events = Events::Selected(selected);
     Ok(Some(Seen { survivor, position, version, events, withheld }))
 }
 

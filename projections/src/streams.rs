@@ -61,7 +61,11 @@ impl Streams {
             }
             None => self.opener.stream(id)?,
         };
-        let mut events = cached.map_or_else(Vec::new, |stream| stream.as_ref().clone());
+        // Taken out of the cache the stream is usually nobody else's, and grows in place.
+        self.cache.remove(&person);
+        let mut events = cached.map_or_else(Vec::new, |stream| {
+            Arc::try_unwrap(stream).unwrap_or_else(|shared| shared.as_ref().clone())
+        });
         events.extend(newer.into_iter().map(recorded));
         let stream = Arc::new(events);
         self.cache.insert(person, Arc::clone(&stream));
