@@ -9,7 +9,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use sokhoe_access::{Filter, Purpose, may_read, may_search};
 use sokhoe_projections::AsOf;
 use sokhoe_record::{Instant, PersonId};
@@ -24,6 +26,13 @@ use crate::routes::events::json;
 const POSITION: HeaderName = HeaderName::from_static("sokhoe-position");
 /// Items of a page unless asked otherwise.
 const PAGE_ITEMS: u64 = 100;
+
+/// A page of entries, each in its own order of fields.
+#[derive(Serialize)]
+struct Listed<'a> {
+    items: &'a [Box<RawValue>],
+    next: Option<String>,
+}
 
 /// Who may be seen and how much of them.
 struct Allowed {
@@ -103,7 +112,8 @@ pub(super) async fn history(visit: Visit, request: Request) -> Answer {
     let next = page
         .next
         .map(|after| format!("/v1/people/{person}/events?cursor={after}&limit={limit}"));
-    let mut response = json(status::OK, &json!({"items": page.items, "next": next}))?;
+    let listed = Listed { items: &page.items, next };
+    let mut response = json(status::OK, &listed)?;
     personal(response.headers_mut(), page.position, None)?;
     Ok(response)
 }
