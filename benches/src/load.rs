@@ -36,7 +36,8 @@ where
         let threads: Vec<_> = (0..writers)
             .map(|number| {
                 let (stop, ready, make) = (&stop, &ready, &make);
-                scope.spawn(move || {
+                let thread = std::thread::Builder::new().name("writer".into());
+                let spawned = thread.spawn_scoped(scope, move || {
                     let mut write = make(number);
                     ready.wait();
                     let mut latencies = Latencies::default();
@@ -46,7 +47,8 @@ where
                         latencies.add(start.elapsed());
                     }
                     Ok::<_, anyhow::Error>(latencies)
-                })
+                });
+                spawned.expect("a thread for each writer")
             })
             .collect();
         ready.wait();

@@ -141,17 +141,10 @@ impl Counters {
     /// Reads the counters of this process and of the disk under a folder.
     #[must_use]
     pub fn now(folder: &Path) -> Self {
-        let stat = read("/proc/self/stat");
-        // The program's name, in brackets, may hold spaces.
-        let after = stat
-            .rsplit_once(')')
-            .map(|(_, rest)| rest)
-            .unwrap_or_default();
-        let ticks: f64 = numbers(after).skip(10).take(2).sum();
         let disk: Vec<f64> = numbers(&read(&disk_stat(folder))).collect();
         let disk = |at: usize| disk.get(at).copied().unwrap_or(0.0);
         Self {
-            cpu_s: ticks / 100.0,
+            cpu_s: cpu_s("self"),
             disk_bytes: disk(6) * 512.0,
             flushes: disk(15),
         }
@@ -175,6 +168,17 @@ impl Counters {
     }
 }
 
+/// Returns the seconds of processor time of a process, by its number.
+#[must_use]
+pub fn cpu_s(process: &str) -> f64 {
+    let stat = read(&format!("/proc/{process}/stat"));
+    // The program's name, in brackets, may hold spaces.
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    // User and system time are the 12th and 13th field after the state, a letter that is no number.
+    let ticks: f64 = numbers(after).skip(10).take(2).sum();
+    ticks / 100.0
+}
+
 fn numbers(text: &str) -> impl Iterator<Item = f64> {
     text.split_whitespace().filter_map(|word| word.parse().ok())
 }
@@ -184,4 +188,13 @@ fn disk_stat(folder: &Path) -> String {
     let major = (device >> 8 & 0xfff) | (device >> 32 & !0xfff);
     let minor = (device & 0xff) | (device >> 12 & !0xff);
     format!("/sys/dev/block/{major}:{minor}/stat")
+}
+
+/// Returns the seconds of processor time of children that have ended.
+#[must_use]
+pub fn children_cpu_s() -> f64 {
+    let stat = read("/proc/self/stat");
+    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: f64 = numbers(after).skip(12).take(2).sum();
+    ticks / 100.0
 }

@@ -1,0 +1,122 @@
+//! How many single events a second `sokhoe serve` takes over HTTP, and how long each waits for its receipt.
+//!
+//! Server and load generator share the machine's cores. Every event is new, for a person picked at random, with a
+//! token of a hospital; every answer is read and must be 201.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "measuring takes the machine's clock"
+)]
+
+mod city;
+mod client;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Parser;
+use sokhoe_benches::child::{self, Server};
+use sokhoe_benches::disk;
+use sokhoe_benches::machine::{self, Counters};
+use sokhoe_benches::numbers::grouped;
+use sokhoe_benches::report::Report;
+
+use crate::client::Answers;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Where the data lies and is removed again; its disk is what is measured.
+    #[arg(long, default_value = "target/benches")]
+    folder: PathBuf,
+    /// Registered people.
+    #[arg(long, default_value_t = 100_000)]
+    people: u32,
+    /// Connections, each with one request at a time.
+    #[arg(long, default_value_t = 64)]
+    connections: u32,
+    /// Turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Seconds of one turn.
+    #[arg(long, default_value_t = 8.0)]
+    seconds: f64,
+    /// Keep the output as `benches/runs/<name>.txt`.
+    #[arg(long)]
+    keep: Option<String>,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    if let Some(code) = child::as_sokhoe() {
+        return Ok(code);
+    }
+    let arguments = Arguments::parse();
+    std::fs::create_dir_all(&arguments.folder)?;
+    let folder = tempfile::tempdir_in(&arguments.folder)?;
+    let mut report = Report::default();
+    report.line("# post: single events over HTTP, each answered when it is durable");
+    machine::describe(&mut report, folder.path());
+    disk::measure(&mut report, folder.path())?;
+
+    report.title("setup");
+    let data = folder.path().join("data");
+    let start = Instant::now();
+    city::register(&data, folder.path(), arguments.people)?;
+    report.line(format!(
+        "{} people registered by `sokhoe import events`, {:.1} s",
+        grouped(f64::from(arguments.people)),
+        start.elapsed().as_secs_f64()
+    ));
+    let token = city::token(&data)?;
+    let server = Server::start(&data)?;
+    client::ready(&server.address).context("wait until the server is ready")?;
+
+    report.title(&format!(
+        "POST /v1/events, {} connections, turns of {} s",
+        arguments.connections, arguments.seconds
+    ));
+    report.line(
+        "turn       requests/s    p50 ms    p99 ms  p99.9 ms    max ms   errors   CPU µs/request: server, client   requests/flush",
+    );
+    for round in 0..=arguments.rounds {
+        let before = (Counters::now(folder.path()), server.cpu_s());
+        let load = client::Load {
+            address: &server.address,
+            token: &token,
+            people: arguments.people,
+            connections: arguments.connections,
+            time: Duration::from_secs_f64(arguments.seconds),
+            round,
+        };
+        let answers = load.run()?;
+        let counted = Counters::now(folder.path()).since(&before.0);
+        let server_s = server.cpu_s() - before.1;
+        let name = if round == 0 {
+            "warm-up".to_owned()
+        } else {
+            round.to_string()
+        };
+        report.line(line(&name, &answers, &counted, server_s));
+    }
+    if let Some(name) = &arguments.keep {
+        report.keep(name)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(name: &str, answers: &Answers, counted: &Counters, server_s: f64) -> String {
+    let count = answers.latencies.count() as f64;
+    let ms = |share: f64| answers.latencies.quantile_us(share) / 1e3;
+    format!(
+        "{name:<10}{:>11}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{:>9}{:>24.1}{:>9.1}{:>17.1}",
+        grouped(count / answers.seconds),
+        ms(0.5),
+        ms(0.99),
+        ms(0.999),
+        answers.latencies.max_us() / 1e3,
+        answers.errors,
+        server_s / count * 1e6,
+        counted.cpu_s / count * 1e6,
+        count / counted.flushes.max(1.0),
+    )
+}
