@@ -60,11 +60,22 @@ pub fn open_folder(data: &Path) -> Result<Catalogue, FileError> {
 /// Durable when it returns. Returns the file's path.
 ///
 /// # Errors
-/// Names the file that could not be written.
+/// Names the file that could not be written; says so when the folder holds its most files.
 pub fn save(data: &Path, loaded: &Loaded) -> Result<PathBuf, FileError> {
     let folder = data.join(CATALOGUE_FOLDER);
     fs::create_dir_all(&folder).map_err(|e| io_error("create catalogue folder", &folder, e))?;
     let path = folder.join(file_name(loaded.identity()));
+    if !path.exists() {
+        // One more than can be opened again must not be stored.
+        let entries = fs::read_dir(&folder);
+        let entries = entries.map_err(|e| io_error("open catalogue folder", &folder, e))?;
+        if list_files(&folder, entries)?.len() >= FOLDER_FILES_MAX {
+            return Err(FileError::TooManyFiles {
+                path: folder,
+                files_max: FOLDER_FILES_MAX,
+            });
+        }
+    }
     let temporary = path.with_extension("new");
     let body = write_body(loaded);
     let digest = blake3::hash(body.as_bytes()).to_hex();

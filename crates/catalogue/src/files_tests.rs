@@ -108,3 +108,19 @@ fn a_list_of_a_system_named_by_uri_is_stored_under_a_plain_name() {
         Some("One")
     );
 }
+
+#[test]
+fn a_folder_takes_no_more_files_than_can_be_opened_again() {
+    let data = tempfile::tempdir().unwrap();
+    let path = save(data.path(), &loaded(CSV)).unwrap();
+    for number in 1..FOLDER_FILES_MAX {
+        fs::write(path.with_file_name(format!("{number}.list")), "").unwrap();
+    }
+    save(data.path(), &loaded(CSV)).unwrap();
+    fs::rename(&path, path.with_file_name("0.list")).unwrap();
+    let refused = save(data.path(), &loaded(CSV)).unwrap_err();
+    assert!(
+        matches!(refused, FileError::TooManyFiles { .. }),
+        "{refused}"
+    );
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::catalogue::Catalogue;
+use crate::list::Loaded;
 
 /// A catalogue that can be replaced while others read it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +26,11 @@ impl SharedCatalogue {
     #[must_use]
     pub fn load(&self) -> Arc<Catalogue> {
         self.current.load_full()
+    }
+
+    /// Puts a loaded list into the present snapshot, whoever else does the same meanwhile.
+    pub fn add(&self, loaded: &Loaded) {
+        self.current.rcu(|current| current.with(loaded.clone()));
     }
 
     /// Puts a new snapshot in place of the present one.

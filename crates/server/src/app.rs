@@ -8,15 +8,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use sokhoe_access::{Filter, Issuer, Principal, Verifier};
+use sokhoe_catalogue::{FileError, ListIdentity, LoadSpec, ReadReport};
 use sokhoe_commands::{BlobReceipt, Commands, ContentDigest, Receipt, Refusal, Submission};
 use sokhoe_projections::{AsOf, Found, HistoryPage, ReadError, RecordView, Views};
 use sokhoe_record::{
     EventId, Identifier, Incoming, Kind as EventKind, PartialDate, PersonId, RecordedEvent, Sex,
 };
 use sokhoe_storage::{Clock, LogStatus};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Kind, Problem};
 use crate::resources::{self, Shown};
+use crate::routes::unreadable;
 use crate::search::Wanted;
 
 /// Everything the server needs from its owner.
@@ -237,6 +240,42 @@ impl App {
             let opener = app.commands.opener();
             let shown = resources::of_event(opener, &filter, &event, &resource_type);
             shown.map_err(|error| Problem::internal(&error))
+        })
+        .await
+    }
+
+    /// Makes the projections anew from the first event; the place is given back when that is done.
+    pub(crate) async fn rebuild(&self, place: OwnedSemaphorePermit) -> Result<u64, Problem> {
+        self.off_thread(move |app| {
+            let rebuilt = app.views.rebuild().map_err(unread);
+            drop(place);
+            rebuilt
+        })
+        .await
+    }
+
+    /// Reads a code list, stores it in the data folder and puts it in force.
+    pub(crate) async fn load_list(
+        &self,
+        spec: LoadSpec,
+        csv: Bytes,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(ListIdentity, ReadReport), Problem> {
+        self.off_thread(move |app| {
+            let read = sokhoe_catalogue::load(&spec, "the list", csv.as_ref());
+            let (loaded, report) = read.map_err(|error| unreadable(&error))?;
+            let saved = sokhoe_catalogue::save(&app.commands.settings().data, &loaded);
+            saved.map_err(|error| match error {
+                FileError::TooManyFiles { files_max, .. } => {
+                    let detail =
+                        format!("there are {files_max} loaded lists, the most there may be");
+                    Problem::new(Kind::Conflict, detail)
+                }
+                error => Problem::internal(&error),
+            })?;
+            app.commands.catalogue().add(&loaded);
+            drop(place);
+            Ok((loaded.identity().clone(), report))
         })
         .await
     }

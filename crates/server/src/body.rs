@@ -25,6 +25,8 @@ pub(crate) const NDJSON: &[&str] = &[
 ];
 /// Content types of FHIR in JSON.
 pub(crate) const FHIR: &[&str] = &["application/fhir+json", "application/json"];
+/// Content types of a code list.
+pub(crate) const CSV: &[&str] = &["text/csv"];
 /// Content types of a blob: its bytes are kept as they are.
 pub(crate) const ANY: &[&str] = &[];
 

@@ -48,6 +48,8 @@ pub struct Limits {
     pub blob_bytes_max: usize,
     /// Bytes of one FHIR bundle.
     pub bundle_bytes_max: usize,
+    /// Bytes of one code list as CSV; its stored form, which is larger, must stay within what can be opened again.
+    pub list_bytes_max: usize,
     /// Bytes of a search or another small request.
     pub small_bytes_max: usize,
     /// Batches read at a time over all connections; more are answered 503.
@@ -84,6 +86,7 @@ impl Default for Limits {
             event_bytes_max: sokhoe_record::limits::EVENT_BYTES_MAX,
             blob_bytes_max: 64 << 20,
             bundle_bytes_max: 64 << 20,
+            list_bytes_max: 16 << 20,
             small_bytes_max: 16 << 10,
             batches_max: 64,
             large_bodies_max: 8,
@@ -114,6 +117,7 @@ impl Limits {
             ("event_bytes_max", size(self.event_bytes_max)),
             ("blob_bytes_max", size(self.blob_bytes_max)),
             ("bundle_bytes_max", size(self.bundle_bytes_max)),
+            ("list_bytes_max", size(self.list_bytes_max)),
             ("atomic_events_max", size(self.atomic_events_max)),
             ("atomic_bytes_max", size(self.atomic_bytes_max)),
             ("page_items_max", size(self.page_items_max)),

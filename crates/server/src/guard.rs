@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) batches: Arc<Semaphore>,
     /// Room for large bodies.
     pub(crate) large: Arc<Semaphore>,
+    /// Room for what changes the whole server: a rebuild or a new code list, one at a time.
+    pub(crate) administration: Arc<Semaphore>,
     pub(crate) address: SocketAddr,
     pub(crate) requests: AtomicU64,
     /// When this run began, which tells its requests from those of another.
@@ -50,6 +52,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Takes the place of the one who changes what all share.
+    pub(crate) fn administer(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.administration)
+            .try_acquire_owned()
+            .map_err(|_| Problem::busy())
+    }
+
     /// Takes room for one large body.
     pub(crate) fn room(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.large)

@@ -64,6 +64,7 @@ impl Server {
             openapi: openapi::describe(&limits, sokhoe_record::event_schemas()),
             batches: Arc::new(Semaphore::new(limits.batches_max)),
             large: Arc::new(Semaphore::new(limits.large_bodies_max)),
+            administration: Arc::new(Semaphore::new(1)),
             address: bound.1,
             requests: AtomicU64::new(0),
             run_us: app.now_us(),

@@ -1,5 +1,6 @@
 //! The table of routes: the single source for the router, `/openapi.json` and the test that none is open by accident.
 
+mod admin;
 mod batch;
 mod catalogue;
 mod events;
@@ -7,6 +8,8 @@ mod fhir;
 mod health;
 mod pages;
 mod people;
+
+pub(crate) use catalogue::unreadable;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,7 +21,7 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, on};
 use sokhoe_access::Role;
 
-use crate::body::{ANY, FHIR, JSON, NDJSON};
+use crate::body::{ANY, CSV, FHIR, JSON, NDJSON};
 use crate::error::{Family, Kind, Problem};
 use crate::guard::{Answer, Shared, Visit, serve};
 
@@ -120,6 +123,9 @@ const READERS: &[Role] = &[
     Role::Citizen,
 ];
 
+/// Who may change what all share; none of them reads records.
+const ADMINISTRATORS: &[Role] = &[Role::Admin, Role::Operator];
+
 const PURPOSE: (&str, Place, &str) = (
     "Sokhoe-Purpose",
     Place::Header,
@@ -147,6 +153,29 @@ const IF_NONE_MATCH: (&str, Place, &str) = (
     Place::Header,
     "the ETag of the answer one has",
 );
+
+/// What is said of a code list beside its rows; left out, the shape of the file decides.
+const LIST_PARAMETERS: &[(&str, Place, &str)] = &[
+    ("system", Place::Query, "the system whose codes it holds"),
+    ("version", Place::Query, "the list's version"),
+    (
+        "shape",
+        Place::Query,
+        "the layout of the file; otherwise told by its header",
+    ),
+    ("valid_from", Place::Query, "first day on which it holds"),
+    ("valid_to", Place::Query, "last day on which it holds"),
+    (
+        "complete",
+        Place::Query,
+        "true: a code that is not in it does not exist and is refused",
+    ),
+    (
+        "code_chars",
+        Place::Query,
+        "it speaks only for codes of this many characters",
+    ),
+];
 
 /// Every route there is.
 pub(crate) static ROUTES: &[Route] = &[
@@ -211,6 +240,26 @@ pub(crate) static ROUTES: &[Route] = &[
         ..get("/v1/catalogue", "Lists the code lists", |v, r| {
             Box::pin(catalogue::lists(v, r))
         })
+    },
+    Route {
+        accepts: Some(CSV),
+        parameters: LIST_PARAMETERS,
+        statuses: &[201, 400, 408, 409, 413, 415, 422, 503],
+        ..post(
+            "/v1/catalogue/{name}",
+            ADMINISTRATORS,
+            "Takes a code list in, in place of the same version of it",
+            |v, r| Box::pin(catalogue::load(v, r)),
+        )
+    },
+    Route {
+        statuses: &[200, 503],
+        ..post(
+            "/v1/admin/rebuild",
+            ADMINISTRATORS,
+            "Makes the projections anew from the first event",
+            |v, r| Box::pin(admin::rebuild(v, r)),
+        )
     },
     Route {
         accepts: Some(FHIR),
@@ -389,12 +438,29 @@ mod tests {
     #[test]
     fn every_body_has_its_content_types() {
         for route in ROUTES {
-            assert_eq!(
-                route.accepts.is_some(),
-                route.method == Method::Post,
-                "{}",
-                route.path
-            );
+            let has_body = route.method == Method::Post && route.path != "/v1/admin/rebuild";
+            assert_eq!(route.accepts.is_some(), has_body, "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn who_changes_what_all_share_reads_no_records() {
+        for route in ROUTES {
+            let Access::Roles(roles) = route.access else {
+                continue;
+            };
+            let admits = |role| roles.contains(&role);
+            if route.path == "/v1/admin/rebuild" || route.path == "/v1/catalogue/{name}" {
+                assert_eq!(roles, ADMINISTRATORS, "{}", route.path);
+            }
+            let about_people = route.path.contains("/people") || route.path.ends_with("{id}");
+            if about_people {
+                assert!(
+                    !admits(Role::Admin) && !admits(Role::Operator),
+                    "{}",
+                    route.path
+                );
+            }
         }
     }
 

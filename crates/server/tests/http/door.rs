@@ -28,6 +28,7 @@ async fn everything_outside_the_published_list_wants_a_token() {
         for (method, operation) in operations.as_object().unwrap() {
             let open = operation["security"] == serde_json::json!([]);
             let path = path.replace("{id}", CITIZEN).replace("{type}", "Patient");
+            let path = path.replace("{name}", "icd10");
             let asked_for = format!("{} {path}", method.to_uppercase());
             let answer = send(house.addr, &asked_for, &[], "").await;
             assert_eq!(answer.status == 401, !open, "{asked_for}: {answer:?}");

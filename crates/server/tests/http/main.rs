@@ -7,6 +7,7 @@
     reason = "a test says so loudly"
 )]
 
+mod admin;
 mod door;
 mod events;
 mod house;
