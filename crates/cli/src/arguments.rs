@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Takes records in from files, into a data folder or a running server. Exit code 3 when some
     /// items were refused.
     Import(ImportArguments),
-    /// Makes the projections of a data folder anew from its first event.
+    /// Makes the projections of a data folder or a running server anew from the first event.
     Rebuild(RebuildArguments),
     /// Makes tokens of the built-in issuer.
     Token(TokenArguments),
@@ -130,6 +130,10 @@ pub(crate) struct ImportArguments {
 pub(crate) struct RebuildArguments {
     #[command(flatten)]
     pub(crate) folders: FolderFlags,
+    /// A running server (http://127.0.0.1:PORT) instead of a data folder; it serves on meanwhile. Token
+    /// of an admin or operator in SOKHOE_TOKEN.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "keys"])]
+    pub(crate) to: Option<String>,
     /// JSON instead of a sentence.
     #[arg(long)]
     pub(crate) json: bool,
@@ -170,7 +174,8 @@ pub(crate) struct TokenArguments {
 /// `sokhoe catalogue`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CatalogueCommand {
-    /// Takes code lists in from CSV files, into a data folder that no server has open.
+    /// Takes code lists in from CSV files, into a data folder that no server has open, or into a
+    /// running server.
     Load(CatalogueLoad),
     /// Lists the code lists, built in and loaded.
     List(CatalogueList),
@@ -187,6 +192,10 @@ pub(crate) struct CatalogueLoad {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) folders: FolderFlags,
+    /// A running server (http://127.0.0.1:PORT) instead of a data folder; in force at once. Token of an
+    /// admin or operator in SOKHOE_TOKEN.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "keys"])]
+    pub(crate) to: Option<String>,
     /// The list's name, where the file's shape has no default.
     #[arg(long)]
     pub(crate) name: Option<String>,

@@ -34,9 +34,9 @@ pub(crate) fn run(
         Command::Demo(demo) => demo::run(demo, &config, output),
         Command::Serve(_) => serve::run(&config, output),
         Command::Import(import) => import::run(import, &config, environment, output),
-        Command::Rebuild(rebuild) => rebuild::run(rebuild, &config, output),
+        Command::Rebuild(rebuild) => rebuild::run(rebuild, &config, environment, output),
         Command::Token(token) => token::run(token, &config, output),
-        Command::Catalogue(command) => catalogue::run(command, &config, output),
+        Command::Catalogue(command) => catalogue::run(command, &config, environment, output),
         Command::Doctor(doctor) => doctor::run(doctor, &config, output),
     }
 }

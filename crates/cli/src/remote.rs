@@ -70,6 +70,7 @@ pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     authority: String,
     token: String,
+    patience: Duration,
     _connection: JoinSet<()>,
 }
 
@@ -103,8 +104,15 @@ impl Client {
             sender,
             authority,
             token: token.to_owned(),
+            patience: ANSWER_TIMEOUT,
             _connection: tasks,
         })
+    }
+
+    /// Waits longer for answers than usual, for work that takes as long as the log is large.
+    pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Sends a request and reads the whole answer.
@@ -142,11 +150,11 @@ impl Client {
             let body = body.to_bytes();
             anyhow::Ok(Answer { status, body })
         };
-        match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+        match tokio::time::timeout(self.patience, answer).await {
             Ok(answer) => answer,
             Err(_) => bail!(
                 "the server did not answer within {} s",
-                ANSWER_TIMEOUT.as_secs()
+                self.patience.as_secs()
             ),
         }
     }
@@ -162,9 +170,31 @@ pub(crate) fn problem(answer: &Answer) -> String {
     format!("the server answered {}: {detail}", answer.status)
 }
 
+/// A value as it stands in an address.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_holds_any_value() {
+        assert_eq!(
+            percent_encoded("http://a.b/c d&é"),
+            "http%3A%2F%2Fa.b%2Fc%20d%26%C3%A9"
+        );
+        assert_eq!(percent_encoded("icd10-vn_2026.1~"), "icd10-vn_2026.1~");
+    }
 
     #[test]
     fn only_a_server_on_this_machine_is_spoken_to() {

@@ -1,27 +1,36 @@
 //! `sokhoe catalogue`: takes code lists in, lists them, asks them about a code.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use hyper::body::Bytes;
+use hyper::{Method, StatusCode};
 use serde_json::json;
-use sokhoe_catalogue::{Catalogue, Check, Language, LoadSpec, Origin, load, open_folder, save};
+use sokhoe_catalogue::{
+    Catalogue, Check, FILE_BYTES_MAX, Language, LoadSpec, Loaded, Origin, ReadReport, load,
+    open_folder, save,
+};
 use sokhoe_record::{Date, PartialDate};
 
 use crate::arguments::{CatalogueCheck, CatalogueCommand, CatalogueList, CatalogueLoad};
 use crate::clock;
 use crate::config::Config;
+use crate::environment::Environment;
 use crate::failure::{Outcome, usage};
 use crate::folder;
 use crate::output::Output;
+use crate::remote::{Client, ServerUrl, percent_encoded, problem};
 
 pub(crate) fn run(
     command: &CatalogueCommand,
     config: &Config,
+    environment: &Environment,
     output: &mut Output,
 ) -> anyhow::Result<Outcome> {
     match command {
-        CatalogueCommand::Load(arguments) => load_files(arguments, config, output),
+        CatalogueCommand::Load(arguments) => load_files(arguments, config, environment, output),
         CatalogueCommand::List(arguments) => list(arguments, config, output),
         CatalogueCommand::Check(arguments) => check(arguments, config, output),
     }
@@ -30,39 +39,123 @@ pub(crate) fn run(
 fn load_files(
     arguments: &CatalogueLoad,
     config: &Config,
+    environment: &Environment,
     output: &mut Output,
 ) -> anyhow::Result<Outcome> {
-    let folders = config.folders()?;
     let spec = spec(arguments)?;
+    let url = arguments.to.as_deref().map(ServerUrl::parse).transpose()?;
+    let folders = match &url {
+        None => Some(config.folders()?),
+        Some(_) => None,
+    };
     // All files are read before the first is stored: a wrong one leaves nothing half done.
-    let mut lists = Vec::new();
+    let mut read = Vec::new();
     for path in &arguments.files {
-        let shown = path.display().to_string();
-        let file = File::open(path).with_context(|| format!("open {shown}"))?;
-        lists.push((shown.clone(), load(&spec, &shown, file)?));
+        let file = path.display().to_string();
+        let csv = bytes_of(path)?;
+        let (list, report) = load(&spec, &file, csv.as_slice())?;
+        read.push(ReadFile {
+            file,
+            csv,
+            list,
+            report,
+        });
     }
-    let _lock = folder::hold(&folders.data)?;
-    for (file, (list, report)) in &lists {
-        save(&folders.data, list)?;
-        let identity = list.identity();
-        if arguments.json {
-            output.json(&json!({
-                "file": file, "name": identity.name, "system": identity.system,
-                "version": identity.version, "shape": report.shape,
-                "entries": report.taken, "repeated": report.repeated,
-            }))?;
-            continue;
+    if let Some(url) = url {
+        let client = Client::connect(&url, environment);
+        let runtime = super::runtime()?;
+        let mut client = runtime.block_on(client)?;
+        for file in read {
+            runtime.block_on(send(&mut client, arguments, &file))?;
+            say_loaded(arguments, &file, output)?;
         }
-        let repeated = match report.repeated {
-            0 => String::new(),
-            count => format!(", {count} repeated rows left out"),
-        };
-        output.line(format!(
-            "{file}: {} {} of {}, {} entries{repeated} (read as {})",
-            identity.name, identity.version, identity.system, report.taken, report.shape
-        ))?;
+    } else if let Some(folders) = folders {
+        let _lock = folder::hold(&folders.data)?;
+        for file in read {
+            save(&folders.data, &file.list)?;
+            say_loaded(arguments, &file, output)?;
+        }
     }
     Ok(Outcome::Done)
+}
+
+/// A file that is a list.
+struct ReadFile {
+    file: String,
+    csv: Vec<u8>,
+    list: Loaded,
+    report: ReadReport,
+}
+
+/// Reads a file as far as a list may be long; one byte more says that it is longer.
+fn bytes_of(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let shown = path.display();
+    let file = File::open(path).with_context(|| format!("open {shown}"))?;
+    let mut csv = Vec::new();
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_end(&mut csv);
+    read.with_context(|| format!("read {shown}"))?;
+    Ok(csv)
+}
+
+/// Hands a file over with all that was said and told of it, so that the server reads the same list.
+async fn send(
+    client: &mut Client,
+    arguments: &CatalogueLoad,
+    file: &ReadFile,
+) -> anyhow::Result<()> {
+    let identity = file.list.identity();
+    let whole = (arguments.complete || arguments.partial).then(|| arguments.complete.to_string());
+    let parameters = [
+        ("system", Some(identity.system.clone())),
+        ("version", Some(identity.version.clone())),
+        ("shape", Some(file.report.shape.to_owned())),
+        ("valid_from", arguments.valid_from.clone()),
+        ("valid_to", arguments.valid_to.clone()),
+        ("complete", whole),
+        (
+            "code_chars",
+            arguments.code_chars.map(|chars| chars.to_string()),
+        ),
+    ];
+    let given = parameters
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", percent_encoded(&value?))));
+    let query = given.collect::<Vec<_>>().join("&");
+    let path = format!("/v1/catalogue/{}?{query}", percent_encoded(&identity.name));
+    let csv = Bytes::from(file.csv.clone());
+    let answer = client.send(Method::POST, &path, "text/csv", csv).await?;
+    if answer.status != StatusCode::CREATED {
+        bail!("{}: {}", file.file, problem(&answer));
+    }
+    Ok(())
+}
+
+fn say_loaded(
+    arguments: &CatalogueLoad,
+    file: &ReadFile,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let ReadFile {
+        file, list, report, ..
+    } = file;
+    let identity = list.identity();
+    if arguments.json {
+        output.json(&json!({
+            "file": file, "name": identity.name, "system": identity.system,
+            "version": identity.version, "shape": report.shape,
+            "entries": report.taken, "repeated": report.repeated,
+        }))?;
+        return Ok(());
+    }
+    let repeated = match report.repeated {
+        0 => String::new(),
+        count => format!(", {count} repeated rows left out"),
+    };
+    output.line(format!(
+        "{file}: {} {} of {}, {} entries{repeated} (read as {})",
+        identity.name, identity.version, identity.system, report.taken, report.shape
+    ))?;
+    Ok(())
 }
 
 fn spec(arguments: &CatalogueLoad) -> anyhow::Result<LoadSpec> {

@@ -1,20 +1,34 @@
-//! `sokhoe rebuild`: makes the projections of a data folder from the first event anew.
+//! `sokhoe rebuild`: makes the projections of a data folder, or of a running server, anew from the first event.
 
-use anyhow::Context;
-use serde_json::json;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use hyper::body::Bytes;
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use crate::arguments::RebuildArguments;
 use crate::clock;
 use crate::config::Config;
 use crate::engine;
+use crate::environment::Environment;
 use crate::failure::{Outcome, usage};
 use crate::output::Output;
+use crate::remote::{Client, ServerUrl, problem};
+
+const PATH: &str = "/v1/admin/rebuild";
+/// How long a server may take to read its whole log.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn run(
     arguments: &RebuildArguments,
     config: &Config,
+    environment: &Environment,
     output: &mut Output,
 ) -> anyhow::Result<Outcome> {
+    if let Some(url) = &arguments.to {
+        return of_server(arguments, url, environment, output);
+    }
     let folders = config.folders()?;
     if !folders.data.exists() {
         return Err(usage(format!(
@@ -40,6 +54,38 @@ pub(crate) fn run(
         output.line(format!(
             "rebuilt to position {position}: {people} people, {seconds:.1} s"
         ))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn of_server(
+    arguments: &RebuildArguments,
+    url: &str,
+    environment: &Environment,
+    output: &mut Output,
+) -> anyhow::Result<Outcome> {
+    let url = ServerUrl::parse(url)?;
+    let begun = clock::steady();
+    let answer = super::runtime()?.block_on(async {
+        let client = Client::connect(&url, environment).await?;
+        let mut client = client.with_patience(PATIENCE);
+        let nothing = Bytes::new();
+        client
+            .send(Method::POST, PATH, "application/json", nothing)
+            .await
+    })?;
+    if answer.status != StatusCode::OK {
+        bail!("{}", problem(&answer));
+    }
+    let rebuilt: Value =
+        serde_json::from_slice(&answer.body).context("read the server's answer")?;
+    let position = rebuilt.get("position").and_then(Value::as_u64);
+    let position = position.context("the server's answer names no position")?;
+    let seconds = begun.elapsed().as_secs_f64();
+    if arguments.json {
+        output.json(&json!({ "position": position, "seconds": seconds }))?;
+    } else {
+        output.line(format!("rebuilt to position {position}: {seconds:.1} s"))?;
     }
     Ok(Outcome::Done)
 }
