@@ -12,7 +12,6 @@ use sokhoe_storage::{LogOptions, LogStatus};
 use crate::config::Folders;
 use crate::folder;
 
-
 /// Opens a data folder with its keys, or makes both, and takes its lock.
 pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
     make_private(&folders.data)?;

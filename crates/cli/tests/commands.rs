@@ -57,6 +57,25 @@ fn json(folder: &Path, arguments: &[&str]) -> (i32, Value) {
     (code, serde_json::from_str(last).unwrap())
 }
 
+/// A bearer token for the data folder `d`.
+fn token(folder: &Path, of: &[&str]) -> String {
+    let (code, token, stderr) = run(folder, &[&["token", "--data", "d"], of].concat());
+    assert_eq!(code, 0, "{stderr}");
+    token.trim().to_owned()
+}
+
+/// Runs a command that talks to a server; its last line of stdout, if there is one.
+fn sent(folder: &Path, token: &str, arguments: &[&str]) -> (i32, Value) {
+    let mut command = sokhoe(folder, arguments);
+    let output = command.env("SOKHOE_TOKEN", token).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let last = stdout.lines().last().unwrap_or("null");
+    (
+        output.status.code().unwrap(),
+        serde_json::from_str(last).unwrap(),
+    )
+}
+
 /// A server that runs until it is dropped.
 struct Served {
     child: Child,
@@ -146,37 +165,28 @@ fn an_import_goes_on_past_a_bad_item_and_ends_with_the_list() {
     assert_eq!(refused["code"], "malformed");
 }
 
-#[test]
-fn fhir_files_may_come_before_the_file_of_their_patient() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
+/// Three files: a condition, then its patient, then the condition of somebody who never comes.
+fn write_fhir_files(folder: &Path) {
     let condition = r#"{"resourceType":"Condition","id":"c1","subject":{"reference":"Patient/p1"},
         "code":{"coding":[{"system":"http://snomed.info/sct","code":"38341003"}]}}"#;
     let patient = r#"{"resourceType":"Patient","id":"p1","birthDate":"1980-01-01","gender":"male",
         "name":[{"family":"Mẫu"}]}"#;
     let lost = condition.replace("p1", "p2").replace("c1", "c2");
+    let first = format!(
+        r#"{{"resourceType":"Bundle","type":"batch","entry":[{{"resource":{condition}}}]}}"#
+    );
     let files = [
-        ("1.json", condition),
+        ("1.json", first.as_str()),
         ("2.json", patient),
         ("3.json", lost.as_str()),
     ];
     for (name, text) in files {
         fs::write(folder.join(name), text).unwrap();
     }
-    let import = [
-        "import",
-        "fhir",
-        "1.json",
-        "2.json",
-        "3.json",
-        "--data",
-        "d",
-        "--json",
-        "--refused",
-        "bad",
-    ];
-    let (code, summary) = json(folder, &import);
-    assert_eq!(code, 3);
+}
+
+fn assert_only_the_third_was_refused(folder: &Path, code: i32, summary: &Value) {
+    assert_eq!(code, 3, "{summary}");
     assert_eq!(
         (&summary["read"], &summary["accepted"], &summary["refused"]),
         (&3.into(), &2.into(), &1.into())
@@ -184,9 +194,77 @@ fn fhir_files_may_come_before_the_file_of_their_patient() {
     let refused: Value =
         serde_json::from_str(&fs::read_to_string(folder.join("bad")).unwrap()).unwrap();
     assert_eq!(
-        (&refused["source"], &refused["code"]),
-        (&"3.json".into(), &"unknown_person".into())
+        (&refused["source"], &refused["pointer"]),
+        (&"3.json".into(), &"/person".into())
     );
+}
+
+const IMPORT_FHIR: [&str; 8] = [
+    "import",
+    "fhir",
+    "1.json",
+    "2.json",
+    "3.json",
+    "--json",
+    "--refused",
+    "bad",
+];
+
+#[test]
+fn fhir_files_may_come_before_the_file_of_their_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_fhir_files(folder);
+    let import = [&IMPORT_FHIR[..], &["--data", "d"]].concat();
+    let (code, summary) = json(folder, &import);
+    assert_only_the_third_was_refused(folder, code, &summary);
+}
+
+#[test]
+fn fhir_files_may_come_in_any_order_to_a_server_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_fhir_files(folder);
+    let served = Served::start(folder, &["serve", "--data", "d", "--listen", "127.0.0.1:0"]);
+    let token = token(folder, &["--role", "hospital", "--facility", "99001"]);
+    let import = [&IMPORT_FHIR[..], &["--to", &served.base]].concat();
+    let (code, summary) = sent(folder, &token, &import);
+    assert_only_the_third_was_refused(folder, code, &summary);
+    assert_eq!(summary["position"], 2);
+    let (code, again) = sent(folder, &token, &import);
+    assert_eq!(
+        (code, &again["accepted"], &again["duplicate"]),
+        (3, &0.into(), &2.into())
+    );
+    assert_eq!(served.stop(), 0);
+}
+
+#[test]
+fn a_running_server_rebuilds_and_takes_code_lists() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("in.ndjson"), EVENTS).unwrap();
+    fs::write(folder.join("icd.csv"), "code,name_vi\nI11,Tim\n").unwrap();
+    let served = Served::start(folder, &["serve", "--data", "d", "--listen", "127.0.0.1:0"]);
+    let admin = token(folder, &["--role", "admin"]);
+    let hospital = token(folder, &["--role", "hospital", "--facility", "99001"]);
+    let to = ["--to", &served.base, "--json"];
+    let load = ["catalogue", "load", "icd.csv", "--name", "icd10"];
+    let of = ["--system", "icd10", "--list-version", "own", "--complete"];
+    let load = [&load[..], &of, &to].concat();
+    assert_eq!(sent(folder, &hospital, &load).0, 1, "the role may not");
+    let (code, loaded) = sent(folder, &admin, &load);
+    assert_eq!((code, &loaded["entries"]), (0, &1.into()));
+    let import = [&["import", "events", "in.ndjson"], &to[..]].concat();
+    let (code, summary) = sent(folder, &hospital, &import);
+    assert_eq!(
+        (code, &summary["accepted"], &summary["refused"]),
+        (3, &1.into(), &1.into()),
+        "the list lacks I10"
+    );
+    let (code, rebuilt) = sent(folder, &admin, &[&["rebuild"], &to[..]].concat());
+    assert_eq!((code, &rebuilt["position"]), (0, &1.into()));
+    assert_eq!(served.stop(), 0);
 }
 
 #[test]
@@ -211,19 +289,7 @@ fn a_running_server_takes_what_import_sends_it() {
     let folder = folder.path();
     fs::write(folder.join("in.ndjson"), EVENTS).unwrap();
     let served = Served::start(folder, &["serve", "--data", "d", "--listen", "127.0.0.1:0"]);
-    let (code, token, stderr) = run(
-        folder,
-        &[
-            "token",
-            "--data",
-            "d",
-            "--role",
-            "hospital",
-            "--facility",
-            "99001",
-        ],
-    );
-    assert_eq!(code, 0, "{stderr}");
+    let token = token(folder, &["--role", "hospital", "--facility", "99001"]);
     let import = [
         "import",
         "events",
@@ -232,15 +298,8 @@ fn a_running_server_takes_what_import_sends_it() {
         &served.base,
         "--json",
     ];
-    let imported = sokhoe(folder, &import)
-        .env("SOKHOE_TOKEN", token.trim())
-        .output()
-        .unwrap();
-    let summary: Value = serde_json::from_slice(&imported.stdout).unwrap();
-    assert_eq!(
-        (imported.status.code(), &summary["accepted"]),
-        (Some(0), &2.into())
-    );
+    let (code, summary) = sent(folder, &token, &import);
+    assert_eq!((code, &summary["accepted"]), (0, &2.into()));
     let (code, _, stderr) = run(folder, &["import", "events", "in.ndjson", "--data", "d"]);
     assert_eq!(code, 1);
     assert!(

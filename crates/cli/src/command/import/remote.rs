@@ -1,7 +1,10 @@
 //! Import into a running server: events as NDJSON batches, FHIR documents as batch Bundles, so that one bad
-//! item does not hold back the others. One connection, in order: who is named has been registered.
+//! item does not hold back the others. One connection, in order; FHIR documents that name somebody whom a later
+//! file registers are sent once more at the end.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use hyper::body::Bytes;
@@ -13,12 +16,13 @@ use sokhoe_exchange::source::Found;
 use sokhoe_record::Instant;
 use sokhoe_record::json::Node;
 
+use super::local::Deferred;
 use super::reading::{Format, documents, malformed, shown};
 use super::tally::{Refused, Tally};
 use crate::arguments::{ImportArguments, ImportFormat};
 use crate::clock;
 use crate::environment::Environment;
-use crate::remote::{Answer, Client, ServerUrl, problem};
+use crate::remote::{Answer, Client, ServerUrl, percent_encoded, problem};
 
 /// Items sent in one request.
 const REQUEST_ITEMS_MAX: usize = 1_000;
@@ -35,6 +39,12 @@ struct Sent {
     source: String,
     place: String,
     kept_whole: bool,
+}
+
+impl Sent {
+    fn is_in(&self, items: &Deferred) -> bool {
+        items.contains(&(self.source.clone(), self.place.clone()))
+    }
 }
 
 /// Imports files through a server.
@@ -165,11 +175,11 @@ struct Entries {
 
 async fn import_fhir(
     arguments: &ImportArguments,
-    mut client: Client,
+    client: Client,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
     let path = match &arguments.source {
-        Some(source) => format!("{FHIR_PATH}?source={source}"),
+        Some(source) => format!("{FHIR_PATH}?source={}", percent_encoded(source)),
         None => FHIR_PATH.to_owned(),
     };
     // Only used to see what has no kind of its own; the server derives the ids that count.
@@ -182,35 +192,19 @@ async fn import_fhir(
         &no_hash,
     )
     .map_err(|error| crate::failure::usage(format!("--source: {error}")))?;
-    let format = Format::Fhir(&context);
-    let mut entries = Entries::default();
-    for found in documents(&arguments.paths, &format).context("read the files")? {
-        let (source, place, bytes) = match next(found, tally)? {
-            Some(document) => document,
-            None => continue,
-        };
-        let node = match read_document(&bytes) {
-            Ok(node) => node,
-            Err(error) => {
-                tally.refused(&malformed(source, place, &error))?;
-                continue;
-            }
-        };
-        let bundle = node.text("resourceType") == Some("Bundle");
-        // References between entries hold within one Bundle only, so a Bundle is never cut.
-        if bundle {
-            send_entries(&mut client, &path, &mut entries, tally).await?;
-        }
-        add(&mut entries, &source, &place, &node, &context);
-        let full =
-            entries.sent.len() >= REQUEST_ITEMS_MAX || entries.text.len() >= REQUEST_BYTES_MAX;
-        if bundle || full {
-            send_entries(&mut client, &path, &mut entries, tally).await?;
-        }
-    }
-    send_entries(&mut client, &path, &mut entries, tally).await?;
+    let mut road = Road {
+        client,
+        path,
+        context: &context,
+        entries: Entries::default(),
+        tally,
+        pass: Pass::First(Deferred::new()),
+    };
+    road.send_files(&arguments.paths).await?;
+    road.send_deferred().await?;
     // Answers to Bundles name no position; the log's end after them covers them all.
-    let answer = client
+    let answer = road
+        .client
         .send(Method::GET, READY_PATH, "application/json", Bytes::new())
         .await?;
     let ready: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -219,6 +213,196 @@ async fn import_fhir(
         .and_then(Value::as_u64)
         .unwrap_or_default();
     Ok(())
+}
+
+/// Files of other systems come in any order: who is named may be registered by a later one.
+enum Pass {
+    /// Everything is sent; items that name somebody unknown are put off.
+    First(Deferred),
+    /// The documents of what was put off are sent again, and only that is counted.
+    Second(Deferred),
+}
+
+/// The way of FHIR documents to a server.
+struct Road<'r> {
+    client: Client,
+    path: String,
+    context: &'r Context<'r>,
+    entries: Entries,
+    tally: &'r mut Tally,
+    pass: Pass,
+}
+
+impl Road<'_> {
+    async fn send_deferred(&mut self) -> anyhow::Result<()> {
+        let Pass::First(deferred) = &mut self.pass else {
+            return Ok(());
+        };
+        let deferred = std::mem::take(deferred);
+        let files: BTreeSet<PathBuf> = deferred.iter().map(|(file, _)| file.into()).collect();
+        let files: Vec<_> = files.into_iter().collect();
+        self.pass = Pass::Second(deferred);
+        if files.is_empty() {
+            return Ok(());
+        }
+        self.send_files(&files).await
+    }
+
+    async fn send_files(&mut self, paths: &[PathBuf]) -> anyhow::Result<()> {
+        let format = Format::Fhir(self.context);
+        for found in documents(paths, &format).context("read the files")? {
+            // What could not be read the first time is counted already.
+            let again = matches!(self.pass, Pass::Second(_));
+            let (source, place, bytes) = match found {
+                Found::Document { place, bytes } => {
+                    let (source, place) = shown(&place);
+                    (source, place, bytes)
+                }
+                _ if again => continue,
+                found => match next(found, self.tally)? {
+                    Some(document) => document,
+                    None => continue,
+                },
+            };
+            match read_document(&bytes) {
+                Ok(node) => self.add_document(&source, &place, &node).await?,
+                Err(_) if again => {}
+                Err(error) => self.tally.refused(&malformed(source, place, &error))?,
+            }
+        }
+        self.send_entries().await
+    }
+
+    async fn add_document(
+        &mut self,
+        source: &str,
+        place: &str,
+        node: &Node<'_>,
+    ) -> anyhow::Result<()> {
+        let mut document = Entries::default();
+        add(&mut document, source, place, node, self.context);
+        if let Pass::Second(deferred) = &self.pass
+            && !document.sent.iter().any(|sent| sent.is_in(deferred))
+        {
+            return Ok(());
+        }
+        // References between entries hold within one Bundle only, so a Bundle is never cut.
+        let bundle = node.text("resourceType") == Some("Bundle");
+        if bundle {
+            self.send_entries().await?;
+        }
+        if !self.entries.text.is_empty() && !document.text.is_empty() {
+            self.entries.text.push(',');
+        }
+        self.entries.text.push_str(&document.text);
+        self.entries.sent.append(&mut document.sent);
+        let Entries { text, sent } = &self.entries;
+        if bundle || sent.len() >= REQUEST_ITEMS_MAX || text.len() >= REQUEST_BYTES_MAX {
+            self.send_entries().await?;
+        }
+        Ok(())
+    }
+
+    async fn send_entries(&mut self) -> anyhow::Result<()> {
+        let Entries { text, sent } = std::mem::take(&mut self.entries);
+        if sent.is_empty() {
+            return Ok(());
+        }
+        let body = format!("{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{text}]}}");
+        let answer = self
+            .client
+            .send(
+                Method::POST,
+                &self.path,
+                "application/fhir+json",
+                Bytes::from(body),
+            )
+            .await?;
+        match answer.status {
+            StatusCode::OK => self.count_entries(&answer, sent),
+            // The whole request is at fault; the next one may be better.
+            StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNPROCESSABLE_ENTITY => {
+                let mut counted = sent;
+                counted.retain(|item| self.counts(item));
+                for item in counted {
+                    let Sent { source, place, .. } = item;
+                    self.tally.refused(&Refused::whole(
+                        source,
+                        place,
+                        "bundle_refused",
+                        problem(&answer),
+                    ))?;
+                }
+                Ok(())
+            }
+            _ => bail!("{}", problem(&answer)),
+        }
+    }
+
+    fn counts(&self, item: &Sent) -> bool {
+        match &self.pass {
+            Pass::First(_) => true,
+            Pass::Second(deferred) => item.is_in(deferred),
+        }
+    }
+
+    fn count_entries(&mut self, answer: &Answer, sent: Vec<Sent>) -> anyhow::Result<()> {
+        let bundle: Value =
+            serde_json::from_slice(&answer.body).context("read the server's answer")?;
+        let responses = bundle
+            .get("entry")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice);
+        let responses = responses.unwrap_or_default();
+        if responses.len() != sent.len() {
+            bail!(
+                "the server answered {} entries for {}",
+                responses.len(),
+                sent.len()
+            );
+        }
+        for (item, entry) in sent.into_iter().zip(responses) {
+            if self.counts(&item) {
+                self.count_entry(item, entry.get("response").unwrap_or(&Value::Null))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count_entry(&mut self, item: Sent, response: &Value) -> anyhow::Result<()> {
+        let status = response
+            .get("status")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        match (status.get(..3), &mut self.pass) {
+            (Some(taken @ ("200" | "201")), _) => {
+                let duplicate = taken == "200";
+                self.tally.taken(0, duplicate);
+                if item.kept_whole && !duplicate {
+                    self.tally.counts.kept_whole += 1;
+                }
+            }
+            (Some("503"), _) => bail!("the server stopped taking events"),
+            (_, Pass::First(deferred)) if unknown_person(response) => {
+                deferred.insert((item.source, item.place));
+            }
+            _ => self.tally.refused(&of_outcome(item, response))?,
+        }
+        Ok(())
+    }
+}
+
+/// Says whether an entry was refused for nothing but somebody who is not known yet.
+fn unknown_person(response: &Value) -> bool {
+    let issues = response.pointer("/outcome/issue").and_then(Value::as_array);
+    let person = |issue: &Value| {
+        issue
+            .pointer("/expression/0")
+            .is_some_and(|at| at == "/person")
+    };
+    issues.is_some_and(|issues| !issues.is_empty() && issues.iter().all(person))
 }
 
 fn add(entries: &mut Entries, source: &str, place: &str, node: &Node<'_>, context: &Context<'_>) {
@@ -254,80 +438,6 @@ fn add(entries: &mut Entries, source: &str, place: &str, node: &Node<'_>, contex
     } else {
         push(&format!("{{\"resource\":{}}}", node.raw()), None);
     }
-}
-
-async fn send_entries(
-    client: &mut Client,
-    path: &str,
-    entries: &mut Entries,
-    tally: &mut Tally,
-) -> anyhow::Result<()> {
-    let Entries { text, sent } = std::mem::take(entries);
-    if sent.is_empty() {
-        return Ok(());
-    }
-    let body = format!("{{\"resourceType\":\"Bundle\",\"type\":\"batch\",\"entry\":[{text}]}}");
-    let answer = client
-        .send(
-            Method::POST,
-            path,
-            "application/fhir+json",
-            Bytes::from(body),
-        )
-        .await?;
-    match answer.status {
-        StatusCode::OK => count_entries(&answer, sent, tally),
-        // The whole request is at fault; the next one may be better.
-        StatusCode::BAD_REQUEST
-        | StatusCode::PAYLOAD_TOO_LARGE
-        | StatusCode::UNPROCESSABLE_ENTITY => {
-            for Sent { source, place, .. } in sent {
-                tally.refused(&Refused::whole(
-                    source,
-                    place,
-                    "bundle_refused",
-                    problem(&answer),
-                ))?;
-            }
-            Ok(())
-        }
-        _ => bail!("{}", problem(&answer)),
-    }
-}
-
-fn count_entries(answer: &Answer, sent: Vec<Sent>, tally: &mut Tally) -> anyhow::Result<()> {
-    let bundle: Value = serde_json::from_slice(&answer.body).context("read the server's answer")?;
-    let responses = bundle
-        .get("entry")
-        .and_then(Value::as_array)
-        .map(Vec::as_slice);
-    let responses = responses.unwrap_or_default();
-    if responses.len() != sent.len() {
-        bail!(
-            "the server answered {} entries for {}",
-            responses.len(),
-            sent.len()
-        );
-    }
-    for (item, entry) in sent.into_iter().zip(responses) {
-        let response = entry.get("response").unwrap_or(&Value::Null);
-        let status = response
-            .get("status")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        match status.get(..3) {
-            Some(taken @ ("200" | "201")) => {
-                let duplicate = taken == "200";
-                tally.taken(0, duplicate);
-                if item.kept_whole && !duplicate {
-                    tally.counts.kept_whole += 1;
-                }
-            }
-            Some("503") => bail!("the server stopped taking events"),
-            _ => tally.refused(&of_outcome(item, response))?,
-        }
-    }
-    Ok(())
 }
 
 fn of_outcome(item: Sent, response: &Value) -> Box<Refused> {
