@@ -223,3 +223,20 @@ async fn lost_keys_are_said_clearly() {
     let error = Commands::open(settings).unwrap_err();
     assert!(sokhoe_commands::chain_of(&error).contains("data folder needs its keys"));
 }
+
+#[tokio::test]
+async fn what_has_not_happened_yet_is_refused_but_to_the_operator() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let hospital = Principal {
+        role: sokhoe_access::Role::Hospital,
+        facility: Some("99001".into()),
+        ..operator()
+    };
+    let ahead = registration(1, 1).replace("2026-01-01", "2026-12-24");
+    let (incoming, content) = event(&ahead);
+    let refused = commands.submit(&hospital, incoming, content).await;
+    let Err(Refusal::Invalid(errors)) = refused else { panic!("{refused:?}") };
+    assert_eq!(errors[0].pointer, "/occurred_at");
+    send(&commands, &ahead).await.unwrap();
+}
