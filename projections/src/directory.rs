@@ -122,7 +122,9 @@ impl Directory {
     /// Finds at most `limit` people, those whose whole name fits first.
     pub(crate) fn search(&self, filter: &Filter, query: &Query, limit: usize) -> Vec<Found> {
         let asked = words(&query.name);
-        let Some(rarest) = self.rarest(&asked) else { return Vec::new() };
+        let Some(rarest) = self.rarest(&asked) else {
+            return Vec::new();
+        };
         let mut found: Vec<Found> = rarest
             .iter()
             .filter_map(|person| {
@@ -188,7 +190,11 @@ impl Directory {
 
     /// Writes everything as bytes; the caller seals them.
     pub(crate) fn snapshot(&self) -> Option<Vec<u8>> {
-        let mut cards: Vec<_> = self.cards.iter().map(|(id, card)| (*id, card.clone())).collect();
+        let mut cards: Vec<_> = self
+            .cards
+            .iter()
+            .map(|(id, card)| (*id, card.clone()))
+            .collect();
         cards.sort_by_key(|(id, _)| *id);
         let snapshot = Snapshot {
             version: SNAPSHOT_VERSION,
@@ -226,7 +232,8 @@ mod tests {
     fn directory() -> Directory {
         let mut directory = Directory::default();
         let clinic = directory.facility("99001");
-        for (number, name) in [(1, "Nguyễn Văn An"), (2, "Nguyễn An"), (3, "Trần Thị Bình")] {
+        for (number, name) in [(1, "Nguyễn Văn An"), (2, "Nguyễn An"), (3, "Trần Thị Bình")]
+        {
             let person = PersonId::from_bytes([number; 16]);
             directory.visited(person, clinic);
             directory.describe(person, |card| {
@@ -240,13 +247,23 @@ mod tests {
     }
 
     fn names(directory: &Directory, name: &str) -> Vec<String> {
-        let query = Query { name: name.into(), birth_date: None };
-        directory.search(&Filter::All, &query, 10).into_iter().map(|found| found.name).collect()
+        let query = Query {
+            name: name.into(),
+            birth_date: None,
+        };
+        directory
+            .search(&Filter::All, &query, 10)
+            .into_iter()
+            .map(|found| found.name)
+            .collect()
     }
 
     #[test]
     fn people_are_found_by_words_without_marks_whole_names_first() {
-        assert_eq!(names(&directory(), "an nguyen"), ["Nguyễn An", "Nguyễn Văn An"]);
+        assert_eq!(
+            names(&directory(), "an nguyen"),
+            ["Nguyễn An", "Nguyễn Văn An"]
+        );
         assert!(names(&directory(), "an le").is_empty());
         assert!(names(&directory(), "").is_empty());
     }
@@ -255,17 +272,28 @@ mod tests {
     fn a_birth_date_must_be_possible() {
         let found = |date: &str| {
             let birth_date = PartialDate::parse(date).ok();
-            let query = Query { name: "binh".into(), birth_date };
+            let query = Query {
+                name: "binh".into(),
+                birth_date,
+            };
             directory().search(&Filter::All, &query, 10).len()
         };
-        assert_eq!((found("1985"), found("1985-03-07"), found("1986")), (1, 1, 0));
+        assert_eq!(
+            (found("1985"), found("1985-03-07"), found("1986")),
+            (1, 1, 0)
+        );
     }
 
     #[test]
     fn staff_find_only_whom_their_facility_described() {
-        let query = Query { name: "binh".into(), birth_date: None };
+        let query = Query {
+            name: "binh".into(),
+            birth_date: None,
+        };
         let found = |code: &str| {
-            directory().search(&Filter::OnlyFacility(code.into()), &query, 10).len()
+            directory()
+                .search(&Filter::OnlyFacility(code.into()), &query, 10)
+                .len()
         };
         assert_eq!((found("99001"), found("99002")), (1, 0));
     }
@@ -273,7 +301,9 @@ mod tests {
     #[test]
     fn a_changed_name_is_no_longer_found_by_the_old_one() {
         let mut directory = directory();
-        directory.describe(PersonId::from_bytes([3; 16]), |card| card.name = "Trần Bích".into());
+        directory.describe(PersonId::from_bytes([3; 16]), |card| {
+            card.name = "Trần Bích".into()
+        });
         assert!(names(&directory, "binh").is_empty());
         assert_eq!(names(&directory, "bich"), ["Trần Bích"]);
     }

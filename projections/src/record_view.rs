@@ -100,7 +100,9 @@ pub(crate) fn record(
     person: PersonId,
     as_of: AsOf,
 ) -> Result<Option<RecordView>, ReadError> {
-    let Some(seen) = see(streams, filter, person, as_of)? else { return Ok(None) };
+    let Some(seen) = see(streams, filter, person, as_of)? else {
+        return Ok(None);
+    };
     let record = fold(seen.survivor, seen.events.as_slice());
     let answer = Answer {
         person_id: seen.survivor,
@@ -126,7 +128,9 @@ pub(crate) fn history_page(
     as_of: AsOf,
     (after, limit): (u64, usize),
 ) -> Result<Option<HistoryPage>, ReadError> {
-    let Some(seen) = see(streams, filter, person, as_of)? else { return Ok(None) };
+    let Some(seen) = see(streams, filter, person, as_of)? else {
+        return Ok(None);
+    };
     let entries = history(seen.survivor, seen.events.as_slice());
     let mut rest = entries.iter().filter(|entry| entry.position > after);
     let mut items = Vec::new();
@@ -136,7 +140,12 @@ pub(crate) fn history_page(
         items.push(serde_json::value::to_raw_value(entry).map_err(ReadError::Write)?);
     }
     let next = rest.next().map(|_| last);
-    Ok(Some(HistoryPage { person_id: seen.survivor, items, next, position: seen.position }))
+    Ok(Some(HistoryPage {
+        person_id: seen.survivor,
+        items,
+        next,
+        position: seen.position,
+    }))
 }
 
 /// Gathers the events of everyone who is part of the record at that moment, as the filter lets through.
@@ -160,7 +169,9 @@ fn see(
     };
     // Merges decided but not yet durable lie beyond the position, so they do not show.
     let at = Some(position);
-    let Some(survivor) = opener.registry().survivor(person, at) else { return Ok(None) };
+    let Some(survivor) = opener.registry().survivor(person, at) else {
+        return Ok(None);
+    };
     let members = opener.registry().members(survivor, at);
     let whole = filter == &Filter::All && members.len() == 1;
     let mut selected = Vec::new();
@@ -176,7 +187,13 @@ fn see(
         version += u64::try_from(until).unwrap_or(u64::MAX);
         if whole && until > 0 {
             let (events, withheld) = (Events::Beginning(stream, until), Vec::new());
-            return Ok(Some(Seen { survivor, position, version, events, withheld }));
+            return Ok(Some(Seen {
+                survivor,
+                position,
+                version,
+                events,
+                withheld,
+            }));
         }
         for event in stream.get(..until).unwrap_or_default() {
             if visible(filter, event) {
@@ -191,9 +208,18 @@ fn see(
     }
     hidden.sort_unstable();
     let because = OTHER_FACILITY;
-    let withheld = hidden.into_iter().map(|section| Withheld { section, because }).collect();
+    let withheld = hidden
+        .into_iter()
+        .map(|section| Withheld { section, because })
+        .collect();
     let events = Events::Selected(selected);
-    Ok(Some(Seen { survivor, position, version, events, withheld }))
+    Ok(Some(Seen {
+        survivor,
+        position,
+        version,
+        events,
+        withheld,
+    }))
 }
 
 pub(crate) fn visible(filter: &Filter, event: &RecordedEvent) -> bool {

@@ -29,7 +29,9 @@ pub(crate) fn read(opener: &Opener, after: u64) -> Result<Batch, UnsealError> {
     let mut scan = opener.reader().scan(Position::new(after + 1));
     let mut batch = Batch::default();
     while batch.events.len() < EVENTS_AT_ONCE {
-        let Some(frame) = scan.next_frame()? else { break };
+        let Some(frame) = scan.next_frame()? else {
+            break;
+        };
         match opener.open_scanned(&frame) {
             Ok(opened) => batch.events.extend(opened),
             Err(error) if error.erased() => {}
@@ -58,9 +60,14 @@ fn apply(
     streams: &Streams,
     opened: &OpenedEvent,
 ) -> Result<(), UnsealError> {
-    let Some(person) = opened.person() else { return Ok(()) };
+    let Some(person) = opened.person() else {
+        return Ok(());
+    };
     let event = &opened.stored.event;
-    let facility = event.facility.as_deref().map(|code| directory.facility(code));
+    let facility = event
+        .facility
+        .as_deref()
+        .map(|code| directory.facility(code));
     if let Some(facility) = facility {
         directory.visited(person, facility);
     }

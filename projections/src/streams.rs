@@ -42,7 +42,9 @@ impl Streams {
     /// read and opened.
     pub(crate) fn get(&self, person: PersonId) -> Result<Stream, UnsealError> {
         let id = record_stream(person);
-        let Some(head) = self.opener.reader().head(&id) else { return Ok(Stream::default()) };
+        let Some(head) = self.opener.reader().head(&id) else {
+            return Ok(Stream::default());
+        };
         let cached = self.cache.get(&person);
         let held = cached.as_ref().map_or(0, |stream| stream.len());
         let version = usize::try_from(head.version).unwrap_or(usize::MAX);
@@ -57,7 +59,10 @@ impl Streams {
                     version - held,
                 )?;
                 frames.reverse();
-                frames.iter().map(|frame| self.opener.open(frame)).collect::<Result<Vec<_>, _>>()?
+                frames
+                    .iter()
+                    .map(|frame| self.opener.open(frame))
+                    .collect::<Result<Vec<_>, _>>()?
             }
             None => self.opener.stream(id)?,
         };

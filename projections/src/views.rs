@@ -138,27 +138,41 @@ impl Views {
             Err(error) => return Err(ReadError::Events(error)),
         };
         let of_person = found.filter(|found: &OpenedEvent| found.person().is_some());
-        Ok(of_person.map(recorded).filter(|event| visible(filter, event)))
+        Ok(of_person
+            .map(recorded)
+            .filter(|event| visible(filter, event)))
     }
 
     /// Finds people by name and birth date among those whom the filter lets be found.
     #[must_use]
     pub fn search(&self, filter: &Filter, query: &Query, limit: usize) -> Vec<Found> {
-        let directory = self.0.directory.read().unwrap_or_else(PoisonError::into_inner);
+        let directory = self
+            .0
+            .directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         directory.search(filter, query, limit)
     }
 
     /// Tells whether a facility has entries of a person.
     #[must_use]
     pub fn has_visited(&self, person: PersonId, facility: &str) -> bool {
-        let directory = self.0.directory.read().unwrap_or_else(PoisonError::into_inner);
+        let directory = self
+            .0
+            .directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         directory.has_visited(person, facility)
     }
 
     /// How many people the directory holds, retired ones included.
     #[must_use]
     pub fn people_count(&self) -> usize {
-        self.0.directory.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.0
+            .directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// The position that every view has reached.
@@ -189,7 +203,10 @@ impl Views {
         if matches!(tokio::time::timeout(timeout, waited).await, Ok(Ok(_))) {
             return Ok(());
         }
-        Err(ReadError::TooLate { asked: position, reached: self.position() })
+        Err(ReadError::TooLate {
+            asked: position,
+            reached: self.position(),
+        })
     }
 
     /// Rebuilds everything from the first event beside the live views, then swaps. Blocks.
@@ -198,7 +215,11 @@ impl Views {
     /// When events cannot be read; the live views then stay as they are.
     pub fn rebuild(&self) -> Result<u64, ReadError> {
         let rebuilt = from_zero(&self.0.streams)?;
-        let mut directory = self.0.directory.write().unwrap_or_else(PoisonError::into_inner);
+        let mut directory = self
+            .0
+            .directory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *directory = rebuilt;
         let position = directory.position();
         drop(directory);
@@ -209,12 +230,21 @@ impl Views {
     /// Stops following and writes a snapshot for the next start. Blocks.
     pub fn close(&self) {
         self.0.stop.store(true, Ordering::Release);
-        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .0
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let Some(thread) = thread else { return };
         if thread.join().is_err() || self.failed() {
             return;
         }
-        let directory = self.0.directory.read().unwrap_or_else(PoisonError::into_inner);
+        let directory = self
+            .0
+            .directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(bytes) = directory.snapshot() {
             self.0.streams.opener().write_cache(SNAPSHOT, &bytes);
         }
@@ -252,12 +282,19 @@ impl Inner {
 
     /// Applies the next batch; returns the position reached, 0 when there was nothing new.
     fn step(&self) -> Result<u64, UnsealError> {
-        let after = self.directory.read().unwrap_or_else(PoisonError::into_inner).position();
+        let after = self
+            .directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .position();
         let batch = read(self.streams.opener(), after)?;
         if batch.position() == 0 {
             return Ok(0);
         }
-        let mut directory = self.directory.write().unwrap_or_else(PoisonError::into_inner);
+        let mut directory = self
+            .directory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         // A rebuild may have overtaken this batch; applying it twice would be wrong.
         if directory.position() == after {
             apply_batch(&mut directory, &self.streams, &batch)?;

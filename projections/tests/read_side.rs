@@ -32,7 +32,12 @@ impl House {
         let clock = Clock::new(|| NOW_US);
         let commands = Commands::open(Settings::new(&folder.path().join("data"), clock)).unwrap();
         let views = Views::start(commands.opener().clone()).unwrap();
-        Self { commands, views, sent: 0, _folder: folder }
+        Self {
+            commands,
+            views,
+            sent: 0,
+            _folder: folder,
+        }
     }
 
     async fn send(&mut self, person: Option<PersonId>, kind: &str, data: Value) -> Receipt {
@@ -57,7 +62,10 @@ impl House {
         let text = event.to_string();
         let content = ContentDigest::of_bytes(text.as_bytes());
         let incoming = parse_event(text.as_bytes()).unwrap();
-        self.commands.submit(&Principal::operator("tests"), incoming, content).await.unwrap()
+        self.commands
+            .submit(&Principal::operator("tests"), incoming, content)
+            .await
+            .unwrap()
     }
 
     async fn register(&mut self, name: &str) -> PersonId {
@@ -66,7 +74,10 @@ impl House {
             "identifiers": [{"system": "cccd", "value": number}],
             "name": {"full": name}, "sex": "female", "birth_date": "1985-03-07",
         });
-        self.send(None, "person_registered", data).await.person_id.unwrap()
+        self.send(None, "person_registered", data)
+            .await
+            .person_id
+            .unwrap()
     }
 
     fn record(&self, filter: &Filter, person: PersonId, as_of: AsOf) -> Option<Value> {
@@ -94,7 +105,9 @@ fn weight(kilograms: u32) -> Value {
 async fn a_correction_its_correction_and_the_past_before_each() {
     let mut house = House::open();
     let person = house.register("Trần Thị Bình").await;
-    let wrong = house.send(Some(person), "observation_recorded", weight(700)).await;
+    let wrong = house
+        .send(Some(person), "observation_recorded", weight(700))
+        .await;
     let correct = json!({"corrects": wrong.event_id, "action": "replace", "reason": "typed wrong",
         "replacement": {"data": weight(70)}});
     let replaced = house.send(Some(person), "correction_made", correct).await;
@@ -109,9 +122,16 @@ async fn a_correction_its_correction_and_the_past_before_each() {
     let then = Instant::from_micros(undone.recorded_at.micros() - 1);
     assert_eq!(house.weights(person, AsOf::Time(then)), [70.0]);
 
-    let page = house.views.history(&Filter::All, person, AsOf::Now, (0, 10)).unwrap().unwrap();
-    let entries: Vec<Value> =
-        page.items.iter().map(|item| serde_json::from_str(item.get()).unwrap()).collect();
+    let page = house
+        .views
+        .history(&Filter::All, person, AsOf::Now, (0, 10))
+        .unwrap()
+        .unwrap();
+    let entries: Vec<Value> = page
+        .items
+        .iter()
+        .map(|item| serde_json::from_str(item.get()).unwrap())
+        .collect();
     assert_eq!(entries.len(), 4);
     assert_eq!(entries[2]["corrects"], json!(wrong.event_id));
     assert_eq!(entries[2]["corrected_by"], json!(undone.event_id));
@@ -123,37 +143,65 @@ async fn a_merge_joins_two_records_and_an_unmerge_parts_them_as_they_were() {
     let mut house = House::open();
     let one = house.register("Nguyễn Văn An").await;
     let two = house.register("Nguyễn Văn An").await;
-    house.send(Some(one), "observation_recorded", weight(60)).await;
-    house.send(Some(two), "observation_recorded", weight(61)).await;
+    house
+        .send(Some(one), "observation_recorded", weight(60))
+        .await;
+    house
+        .send(Some(two), "observation_recorded", weight(61))
+        .await;
     let merge = json!({"retired": {"id": two}, "grounds": "same card"});
     let merged = house.send(Some(one), "people_merged", merge).await;
-    let retired_id = house.send(Some(two), "observation_recorded", weight(62)).await;
+    let retired_id = house
+        .send(Some(two), "observation_recorded", weight(62))
+        .await;
 
     assert_eq!(house.weights(one, AsOf::Now), [60.0, 61.0, 62.0]);
     let through_retired = house.record(&Filter::All, two, AsOf::Now).unwrap();
     assert_eq!(through_retired["person_id"], json!(one));
-    assert_eq!(through_retired["version"], json!(7), "two registrations, three weights, a pair");
-    assert_eq!(house.weights(two, AsOf::Position(merged.position - 1)), [61.0]);
+    assert_eq!(
+        through_retired["version"],
+        json!(7),
+        "two registrations, three weights, a pair"
+    );
+    assert_eq!(
+        house.weights(two, AsOf::Position(merged.position - 1)),
+        [61.0]
+    );
 
     let unmerge = json!({"merge_event_id": merged.event_id, "grounds": "two people"});
     house.send(Some(one), "people_unmerged", unmerge).await;
     assert_eq!(house.weights(one, AsOf::Now), [60.0]);
-    assert_eq!(house.weights(two, AsOf::Now), [61.0, 62.0], "nothing was re-homed");
-    assert_eq!(house.weights(two, AsOf::Position(retired_id.position)), [60.0, 61.0, 62.0]);
+    assert_eq!(
+        house.weights(two, AsOf::Now),
+        [61.0, 62.0],
+        "nothing was re-homed"
+    );
+    assert_eq!(
+        house.weights(two, AsOf::Position(retired_id.position)),
+        [60.0, 61.0, 62.0]
+    );
 }
 
 #[tokio::test]
 async fn staff_see_their_facility_s_entries_and_which_sections_are_withheld() {
     let mut house = House::open();
     let person = house.register("Trần Thị Bình").await;
-    house.send_at("99002", Some(person), "observation_recorded", weight(60)).await;
+    house
+        .send_at("99002", Some(person), "observation_recorded", weight(60))
+        .await;
     let own = Filter::OnlyFacility("99002".into());
     let seen = house.record(&own, person, AsOf::Now).unwrap();
     assert_eq!(seen["withheld"][0]["section"], json!("demographics"));
-    assert!(!seen.to_string().contains("Trần"), "the name is another facility's entry");
+    assert!(
+        !seen.to_string().contains("Trần"),
+        "the name is another facility's entry"
+    );
     let stranger = Filter::OnlyFacility("99003".into());
     assert_eq!(house.record(&stranger, person, AsOf::Now), None);
-    assert_eq!(house.record(&Filter::All, PersonId::from_bytes([9; 16]), AsOf::Now), None);
+    assert_eq!(
+        house.record(&Filter::All, PersonId::from_bytes([9; 16]), AsOf::Now),
+        None
+    );
 }
 
 #[tokio::test]
@@ -163,11 +211,21 @@ async fn a_person_is_found_by_name_once_the_position_is_reached_and_not_when_ret
     let two = house.register("Nguyễn Văn Anh").await;
     let merge = json!({"retired": {"id": two}, "grounds": "same card"});
     let merged = house.send(Some(one), "people_merged", merge).await;
-    house.views.at_least(merged.position, Duration::from_secs(20)).await.unwrap();
+    house
+        .views
+        .at_least(merged.position, Duration::from_secs(20))
+        .await
+        .unwrap();
     let found = |name: &str| {
-        let query = Query { name: name.into(), birth_date: None };
+        let query = Query {
+            name: name.into(),
+            birth_date: None,
+        };
         let found = house.views.search(&Filter::All, &query, 10);
-        found.into_iter().map(|found| found.person_id).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|found| found.person_id)
+            .collect::<Vec<_>>()
     };
     assert_eq!(found("nguyen van"), [one]);
     assert_eq!(found("anh"), Vec::<PersonId>::new());
@@ -177,13 +235,30 @@ async fn a_person_is_found_by_name_once_the_position_is_reached_and_not_when_ret
 async fn a_rebuild_answers_the_same_bytes() {
     let mut house = House::open();
     let person = house.register("Trần Thị Bình").await;
-    let receipt = house.send(Some(person), "observation_recorded", weight(60)).await;
-    house.views.at_least(receipt.position, Duration::from_secs(20)).await.unwrap();
-    let before = house.views.record(&Filter::All, person, AsOf::Now).unwrap().unwrap();
+    let receipt = house
+        .send(Some(person), "observation_recorded", weight(60))
+        .await;
+    house
+        .views
+        .at_least(receipt.position, Duration::from_secs(20))
+        .await
+        .unwrap();
+    let before = house
+        .views
+        .record(&Filter::All, person, AsOf::Now)
+        .unwrap()
+        .unwrap();
     assert_eq!(house.views.rebuild().unwrap(), receipt.position);
-    let after = house.views.record(&Filter::All, person, AsOf::Now).unwrap().unwrap();
+    let after = house
+        .views
+        .record(&Filter::All, person, AsOf::Now)
+        .unwrap()
+        .unwrap();
     assert_eq!(before.json, after.json);
-    let query = Query { name: "binh".into(), birth_date: None };
+    let query = Query {
+        name: "binh".into(),
+        birth_date: None,
+    };
     assert_eq!(house.views.search(&Filter::All, &query, 10).len(), 1);
 }
 

@@ -27,19 +27,32 @@ impl House {
         content: &[u8],
     ) -> Result<BlobReceipt, Refusal> {
         let sends = principal.role.staff()
-            || matches!(principal.role, Role::Citizen | Role::Guardian | Role::Operator);
+            || matches!(
+                principal.role,
+                Role::Citizen | Role::Guardian | Role::Operator
+            );
         if !sends {
             let because = "this role does not send documents";
-            return Err(Refusal::Forbidden { rule: "append.otherwise", because });
+            return Err(Refusal::Forbidden {
+                rule: "append.otherwise",
+                because,
+            });
         }
         if !self.opener.reader.status().open() {
             return Err(Refusal::Stopped);
         }
         if content.len() > BLOB_BYTES_MAX {
             let limit = u64::try_from(BLOB_BYTES_MAX).unwrap_or(u64::MAX);
-            return Err(Refusal::TooLarge { what: "the content", limit });
+            return Err(Refusal::TooLarge {
+                what: "the content",
+                limit,
+            });
         }
-        let sealed = self.opener.vault.seal_blob(content).map_err(|error| blob_failed(&error))?;
+        let sealed = self
+            .opener
+            .vault
+            .seal_blob(content)
+            .map_err(|error| blob_failed(&error))?;
         // The key must be on disk before anything sealed under it is.
         let kept = self.opener.vault.persist_pending();
         kept.map_err(|error| failed(&error))?;

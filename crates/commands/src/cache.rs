@@ -55,7 +55,9 @@ fn path(data: &Path, name: &str) -> PathBuf {
 }
 
 fn stream(vault: &Vault, name: &str) -> StreamId {
-    let derived = vault.secrets().derive("sokhoe:cache:v1", &[name.as_bytes()]);
+    let derived = vault
+        .secrets()
+        .derive("sokhoe:cache:v1", &[name.as_bytes()]);
     StreamId(derived.first_chunk().copied().unwrap_or_default())
 }
 

@@ -136,12 +136,16 @@ impl House {
         let (log, vault, recovery) = open_log(&settings, &disk)?;
         let reader = log.reader();
         let vault = Arc::new(vault);
-        let catalogue = sokhoe_catalogue::open_folder(&settings.data)
-            .map_err(HouseError::Catalogue)?;
+        let catalogue =
+            sokhoe_catalogue::open_folder(&settings.data).map_err(HouseError::Catalogue)?;
 
         let (registry, from) = read_snapshot(&settings.data, &vault, &reader);
         let registry = Arc::new(registry);
-        let opener = Opener { vault: Arc::clone(&vault), reader: reader.clone(), registry };
+        let opener = Opener {
+            vault: Arc::clone(&vault),
+            reader: reader.clone(),
+            registry,
+        };
         let replayed = replay(&opener, from).map_err(HouseError::Replay)?;
         if replayed > REPLAYED_EVENTS_MAX {
             write_snapshot(&opener);
@@ -149,12 +153,21 @@ impl House {
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
         let registry = Arc::clone(&opener.registry);
-        let stage = Decide { registry, vault, landing: Landing::new() };
-        let writer = Writer::spawn(log, stage, QUEUE_REQUESTS_MAX)
-            .map_err(|source| HouseError::Io { doing: "start the writer", source })?;
+        let stage = Decide {
+            registry,
+            vault,
+            landing: Landing::new(),
+        };
+        let writer =
+            Writer::spawn(log, stage, QUEUE_REQUESTS_MAX).map_err(|source| HouseError::Io {
+                doing: "start the writer",
+                source,
+            })?;
         let durable = watch_durable(&reader);
-        let signer = spawn_signer(opener.clone())
-            .map_err(|source| HouseError::Io { doing: "start the signer", source })?;
+        let signer = spawn_signer(opener.clone()).map_err(|source| HouseError::Io {
+            doing: "start the signer",
+            source,
+        })?;
         Ok(Self {
             submitter: writer.submitter(),
             places: Arc::new(Semaphore::new(QUEUE_REQUESTS_MAX)),
@@ -173,10 +186,21 @@ impl House {
     /// Stops taking events, finishes those in the queue, leaves the clean-stop mark and checkpoints.
     pub(crate) fn close(&self) -> Result<u64, WriteFailure> {
         self.places.close();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(writer) = writer else { return Ok(self.opener.reader.position().get()) };
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(writer) = writer else {
+            return Ok(self.opener.reader.position().get());
+        };
         let (_, durable) = writer.stop()?;
-        if let Some(signing) = self.signer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(signing) = self
+            .signer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             drop(signing.stop);
             let _ = signing.thread.join();
         }
@@ -204,14 +228,26 @@ fn open_log(
     disk: &Arc<dyn Disk>,
 ) -> Result<(Log, Vault, Recovery), HouseError> {
     let folder = settings.data.clone();
-    let log_error = |source| HouseError::Log { folder: folder.clone(), source };
-    let keys_error = |source| HouseError::Keys { folder: folder.clone(), source };
+    let log_error = |source| HouseError::Log {
+        folder: folder.clone(),
+        source,
+    };
+    let keys_error = |source| HouseError::Keys {
+        folder: folder.clone(),
+        source,
+    };
     let open = || {
-        Log::open(Arc::clone(disk), &settings.data, settings.log.clone(), settings.clock.clone())
+        Log::open(
+            Arc::clone(disk),
+            &settings.data,
+            settings.log.clone(),
+            settings.clock.clone(),
+        )
     };
     match open() {
         Ok(opened) => {
-            let vault = Vault::open(&settings.keys, opened.log.meta().log_id).map_err(keys_error)?;
+            let vault =
+                Vault::open(&settings.keys, opened.log.meta().log_id).map_err(keys_error)?;
             Ok((opened.log, vault, opened.recovery))
         }
         Err(OpenError::NoLog { .. }) => {
@@ -221,12 +257,20 @@ fn open_log(
                 source: std::io::Error::other(error),
             })?;
             let log_id = LogId(id);
-            std::fs::create_dir_all(&settings.data)
-                .map_err(|source| HouseError::Io { doing: "make the data folder", source })?;
+            std::fs::create_dir_all(&settings.data).map_err(|source| HouseError::Io {
+                doing: "make the data folder",
+                source,
+            })?;
             let vault = Vault::create(&settings.keys, log_id).map_err(keys_error)?;
-            let origin =
-                settings.origin.clone().unwrap_or_else(|| format!("sokhoe.local/{log_id}"));
-            let new = NewLog { log_id, tenant: [0; 16], origin };
+            let origin = settings
+                .origin
+                .clone()
+                .unwrap_or_else(|| format!("sokhoe.local/{log_id}"));
+            let new = NewLog {
+                log_id,
+                tenant: [0; 16],
+                origin,
+            };
             let log = Log::create(
                 Arc::clone(disk),
                 &settings.data,
@@ -244,10 +288,19 @@ fn open_log(
 /// Signs the tree's durable head and stores it beside the log; returns the key it is verified with.
 fn sign_head(opener: &Opener) -> Result<VerifierKey, SignError> {
     let origin = &opener.reader.meta().origin;
-    let signer = opener.vault.secrets().signer(origin).map_err(SignError::Name)?;
+    let signer = opener
+        .vault
+        .secrets()
+        .signer(origin)
+        .map_err(SignError::Name)?;
     let (size, root) = opener.reader.tree_head();
-    let note = Checkpoint::new(origin, size, root).sign(&signer).map_err(SignError::Chain)?;
-    opener.reader.write_checkpoint(&note.to_string()).map_err(SignError::Store)?;
+    let note = Checkpoint::new(origin, size, root)
+        .sign(&signer)
+        .map_err(SignError::Chain)?;
+    opener
+        .reader
+        .write_checkpoint(&note.to_string())
+        .map_err(SignError::Store)?;
     Ok(signer.verifier().clone())
 }
 

@@ -5,7 +5,12 @@
 //! for what is synced; an event id is taken once for ever; an atomic batch is there whole or not at all.
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
 )]
 
 mod blobs;
@@ -56,7 +61,9 @@ impl Commands {
     /// # Errors
     /// Says what is missing, locked, damaged or of another version; nothing is repaired silently.
     pub fn open(settings: Settings) -> Result<Self, HouseError> {
-        House::open(settings).map(|house| Self { house: Arc::new(house) })
+        House::open(settings).map(|house| Self {
+            house: Arc::new(house),
+        })
     }
 
     /// Takes one event; returns once it is durable.
@@ -109,7 +116,11 @@ impl Commands {
     /// keys and by whatever road it comes: what the ids of imported events are made of.
     #[must_use]
     pub fn derive(&self, names: &[&[u8]]) -> [u8; 32] {
-        self.house.opener.vault.secrets().derive("sokhoe:import:v1", names)
+        self.house
+            .opener
+            .vault
+            .secrets()
+            .derive("sokhoe:import:v1", names)
     }
 
     /// Waits until a position that was given out is durable.
@@ -165,7 +176,10 @@ impl Commands {
     /// Returns how many requests wait for the writer, and how many may.
     #[must_use]
     pub fn queue(&self) -> (usize, usize) {
-        (self.house.submitter.queued(), self.house.submitter.capacity())
+        (
+            self.house.submitter.queued(),
+            self.house.submitter.capacity(),
+        )
     }
 
     /// Stops taking events, finishes those in the queue, leaves the clean-stop mark. Blocks.

@@ -31,7 +31,10 @@ impl LookedUp {
 
     /// The data at the root of a chain of corrections.
     pub(crate) fn root_data(&self) -> Option<&Data> {
-        self.root.as_ref().or(self.named.as_ref()).map(|event| &event.stored.event.data)
+        self.root
+            .as_ref()
+            .or(self.named.as_ref())
+            .map(|event| &event.stored.event.data)
     }
 
     /// Who was retired by the merge that is undone.
@@ -55,18 +58,31 @@ pub(crate) fn named_event(data: &Data) -> Option<(EventId, &'static str)> {
 /// # Errors
 /// When there is no such event, or it cannot be opened.
 pub(crate) fn look_up(opener: &Opener, data: &Data) -> Result<LookedUp, Refusal> {
-    let Some((id, pointer)) = named_event(data) else { return Ok(LookedUp::default()) };
+    let Some((id, pointer)) = named_event(data) else {
+        return Ok(LookedUp::default());
+    };
     if let Data::PeopleUnmerged(_) = data {
         let merge = opener.registry.merge_of(opener.event(&id));
         let retired = merge.map(|(_, retired)| retired);
         return match retired {
-            Some(_) => Ok(LookedUp { retired, ..LookedUp::default() }),
+            Some(_) => Ok(LookedUp {
+                retired,
+                ..LookedUp::default()
+            }),
             None => Err(unknown(pointer)),
         };
     }
-    let named = opener.by_id(id).map_err(failed)?.ok_or_else(|| unknown(pointer))?;
+    let named = opener
+        .by_id(id)
+        .map_err(failed)?
+        .ok_or_else(|| unknown(pointer))?;
     let root = root_of(opener, &named).map_err(failed)?;
-    Ok(LookedUp { named: Some(named), pointer, root, retired: None })
+    Ok(LookedUp {
+        named: Some(named),
+        pointer,
+        root,
+        retired: None,
+    })
 }
 
 /// Follows corrections of corrections to the entry that they are about; `None` when the event is one.
@@ -80,7 +96,9 @@ pub(crate) fn root_of(
     let mut root: Option<OpenedEvent> = None;
     for _ in 0..CORRECTIONS_DEEP_MAX {
         let current = root.as_ref().unwrap_or(event);
-        let Data::CorrectionMade(correction) = &current.stored.event.data else { break };
+        let Data::CorrectionMade(correction) = &current.stored.event.data else {
+            break;
+        };
         match opener.by_id(correction.corrects)? {
             Some(found) => root = Some(found),
             None => break,
@@ -90,7 +108,11 @@ pub(crate) fn root_of(
 }
 
 fn unknown(pointer: &'static str) -> Refusal {
-    Refusal::field(pointer, "unknown_event", "expected the id of an event in this person's record")
+    Refusal::field(
+        pointer,
+        "unknown_event",
+        "expected the id of an event in this person's record",
+    )
 }
 
 fn failed(error: UnsealError) -> Refusal {

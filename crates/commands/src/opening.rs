@@ -40,7 +40,12 @@ impl OpenedEvent {
     /// Tells whether this is the second frame of a pair, standing in the other person's stream.
     #[must_use]
     pub fn mirror(&self) -> bool {
-        let addressed = self.stored.event.person.as_ref().and_then(|person| person.id());
+        let addressed = self
+            .stored
+            .event
+            .person
+            .as_ref()
+            .and_then(|person| person.id());
         matches!((addressed, self.person()), (Some(to), Some(in_stream)) if to != in_stream)
     }
 }
@@ -81,7 +86,13 @@ impl UnsealError {
     /// Tells whether the stream's key was destroyed on purpose.
     #[must_use]
     pub fn erased(&self) -> bool {
-        matches!(self, Self::Key { source: KeyError::Destroyed { .. }, .. })
+        matches!(
+            self,
+            Self::Key {
+                source: KeyError::Destroyed { .. },
+                ..
+            }
+        )
     }
 }
 
@@ -140,9 +151,14 @@ impl Opener {
     /// When it cannot be read or opened.
     pub fn stream(&self, stream: StreamId) -> Result<Vec<OpenedEvent>, UnsealError> {
         let frames = self.reader.read_stream(&stream)?;
-        let Some(first) = frames.first() else { return Ok(Vec::new()) };
+        let Some(first) = frames.first() else {
+            return Ok(Vec::new());
+        };
         let key = self.key(stream, first.position.get())?;
-        frames.iter().map(|frame| self.open_with(&key, frame)).collect()
+        frames
+            .iter()
+            .map(|frame| self.open_with(&key, frame))
+            .collect()
     }
 
     /// Opens one frame.
@@ -170,11 +186,18 @@ impl Opener {
     }
 
     fn key(&self, stream: StreamId, position: u64) -> Result<StreamKey, UnsealError> {
-        self.vault.stream_key(stream).map_err(|source| UnsealError::Key { position, source })
+        self.vault
+            .stream_key(stream)
+            .map_err(|source| UnsealError::Key { position, source })
     }
 
     fn open_with(&self, key: &StreamKey, frame: &Frame) -> Result<OpenedEvent, UnsealError> {
-        let parts = (frame.position.get(), frame.hash(), &frame.header, frame.payload.as_slice());
+        let parts = (
+            frame.position.get(),
+            frame.hash(),
+            &frame.header,
+            frame.payload.as_slice(),
+        );
         self.unseal(key, parts)
     }
 

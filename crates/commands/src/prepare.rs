@@ -6,7 +6,9 @@
 use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Registered, Role, may_append};
 use sokhoe_chain::{Aead, Batch, EventHeader, StreamId, StreamKind};
 use sokhoe_codec::Stored;
-use sokhoe_record::{Data, Event, EventId, FieldError, Identifier, Incoming, Instant, PersonId, PersonRef};
+use sokhoe_record::{
+    Data, Event, EventId, FieldError, Identifier, Incoming, Instant, PersonId, PersonRef,
+};
 use sokhoe_registry::{Digests, changes_of};
 use sokhoe_storage::{Draft, FRAME_BYTES_MAX};
 
@@ -44,9 +46,17 @@ pub(crate) fn prepare(
     content: ContentDigest,
     looked_up: &LookedUp,
 ) -> Result<Prepared, Refusal> {
-    let Incoming { mut event, expected_version } = incoming;
+    let Incoming {
+        mut event,
+        expected_version,
+    } = incoming;
     let resolved = resolve_person(opener, &event, looked_up);
-    authorise(around.principal, &mut event, resolved.as_ref().ok().copied().flatten(), looked_up)?;
+    authorise(
+        around.principal,
+        &mut event,
+        resolved.as_ref().ok().copied().flatten(),
+        looked_up,
+    )?;
     let person = resolved?;
     adopt_identifier(&mut event);
     // What the operator loads was recorded under other clocks, an invented city's under none.
@@ -121,9 +131,8 @@ fn adopt_identifier(event: &mut Event) {
     if let (Data::PersonRegistered(data), Some(PersonRef::Identifier(addressed))) =
         (&mut event.data, &event.person)
     {
-        let same = |known: &Identifier| {
-            known.system == addressed.system && known.value == addressed.value
-        };
+        let same =
+            |known: &Identifier| known.system == addressed.system && known.value == addressed.value;
         if !data.identifiers.iter().any(same) {
             data.identifiers.insert(0, addressed.clone());
         }
@@ -132,14 +141,20 @@ fn adopt_identifier(event: &mut Event) {
 
 fn find(opener: &Opener, person: Option<&PersonRef>) -> Result<Option<PersonId>, Refusal> {
     let unknown = || {
-        Refusal::field("/person", "unknown_person", "expected a person who was registered before")
+        Refusal::field(
+            "/person",
+            "unknown_person",
+            "expected a person who was registered before",
+        )
     };
     match person {
         None => Ok(None),
         Some(PersonRef::Id(id)) if opener.registry.knows(*id) => Ok(Some(*id)),
-        Some(PersonRef::Identifier(identifier)) => {
-            opener.registry.find(opener.identifier(identifier)).map(Some).ok_or_else(unknown)
-        }
+        Some(PersonRef::Identifier(identifier)) => opener
+            .registry
+            .find(opener.identifier(identifier))
+            .map(Some)
+            .ok_or_else(unknown),
         Some(PersonRef::Id(_) | PersonRef::Unresolved(_)) => Err(unknown()),
     }
 }
@@ -173,9 +188,10 @@ fn authorise(
             }
             Ok(())
         }
-        Decision::Denied(denial) => {
-            Err(Refusal::Forbidden { rule: denial.rule.0, because: denial.because })
-        }
+        Decision::Denied(denial) => Err(Refusal::Forbidden {
+            rule: denial.rule.0,
+            because: denial.because,
+        }),
     }
 }
 
@@ -271,22 +287,37 @@ fn seal(
     let plaintext = sokhoe_codec::encode(stored).map_err(|error| internal(&error))?;
     if plaintext.len() > FRAME_BYTES_MAX - 4096 {
         let limit = u64::try_from(FRAME_BYTES_MAX - 4096).unwrap_or(u64::MAX);
-        return Err(Refusal::TooLarge { what: "the event", limit });
+        return Err(Refusal::TooLarge {
+            what: "the event",
+            limit,
+        });
     }
     let (stream, kind) = match person {
         Some(person) => (stream_of(person), StreamKind::Record),
-        None => (SystemStream::of(&stored.event).id(opener.vault()), StreamKind::System),
+        None => (
+            SystemStream::of(&stored.event).id(opener.vault()),
+            StreamKind::System,
+        ),
     };
     let id = stored.event.event_id;
     let mut targets = vec![(stream, kind, opener.event(&id))];
     if let Some(mirrored) = mirrored {
-        targets.push((stream_of(mirrored), StreamKind::Record, opener.event(&mirror_id(opener, id))));
+        targets.push((
+            stream_of(mirrored),
+            StreamKind::Record,
+            opener.event(&mirror_id(opener, id)),
+        ));
     }
     let mut frames = Vec::with_capacity(targets.len());
     for (stream, kind, event_key) in targets {
-        let key =
-            opener.vault.stream_key_or_new(stream).map_err(|error| internal(&error))?;
-        let sealed = opener.vault.seal(&key, &plaintext).map_err(|error| internal(&error))?;
+        let key = opener
+            .vault
+            .stream_key_or_new(stream)
+            .map_err(|error| internal(&error))?;
+        let sealed = opener
+            .vault
+            .seal(&key, &plaintext)
+            .map_err(|error| internal(&error))?;
         let mut header = EventHeader::new(kind, stream, Aead::Aes256Gcm);
         sealed.describe(&mut header);
         header.event_key = event_key;
@@ -298,7 +329,10 @@ fn seal(
 
 /// The id under which the second frame of a pair takes its place: derived, so that it is taken once.
 fn mirror_id(opener: &Opener, id: EventId) -> EventId {
-    let derived = opener.vault.secrets().derive("sokhoe:mirror:v1", &[id.as_bytes()]);
+    let derived = opener
+        .vault
+        .secrets()
+        .derive("sokhoe:mirror:v1", &[id.as_bytes()]);
     EventId::from_bytes(derived.first_chunk().copied().unwrap_or_default())
 }
 
@@ -322,7 +356,11 @@ pub(crate) fn into_drafts(prepared: Vec<Prepared>) -> Result<(Vec<Plan>, Vec<Dra
         plans.push(event.plan);
         for (mut header, payload) in event.frames {
             let index = u16::try_from(drafts.len()).map_err(|_| many())?;
-            header.batch = (count > 1).then_some(Batch { id: batch_id, index, count });
+            header.batch = (count > 1).then_some(Batch {
+                id: batch_id,
+                index,
+                count,
+            });
             let draft = Draft::new(&header, payload)
                 .map_err(|_| too_large("the event", FRAME_BYTES_MAX))?;
             bytes += draft.frame_bytes();

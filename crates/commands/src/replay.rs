@@ -32,7 +32,9 @@ pub(crate) fn replay(opener: &Opener, from: u64) -> Result<u64, UnsealError> {
             Err(error) if error.erased() => continue,
             Err(error) => return Err(error),
         };
-        let Some(person) = opened.person().filter(|_| !opened.mirror()) else { continue };
+        let Some(person) = opened.person().filter(|_| !opened.mirror()) else {
+            continue;
+        };
         let root = root_of(opener, &opened)?;
         let corrected = root.as_ref().map(|root| &root.stored.event.data);
         let changes = changes_of(&opened.stored.event, person, corrected, opener);
@@ -47,7 +49,9 @@ pub(crate) fn replay(opener: &Opener, from: u64) -> Result<u64, UnsealError> {
 /// Reads the snapshot; an empty registry at position 0 when there is none that can be used.
 pub(crate) fn read_snapshot(data: &Path, vault: &Vault, reader: &Reader) -> (Registry, u64) {
     let nothing = || (Registry::new(), 0);
-    let Some(bytes) = cache::read(data, vault, SNAPSHOT) else { return nothing() };
+    let Some(bytes) = cache::read(data, vault, SNAPSHOT) else {
+        return nothing();
+    };
     match Registry::restore(&bytes) {
         Ok((registry, position)) if position <= reader.position().get() => (registry, position),
         Ok(_) => nothing(),

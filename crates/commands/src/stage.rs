@@ -70,7 +70,10 @@ impl Landing {
     /// Answers inside the runtime that this is called in, or on the log's thread when there is none.
     pub(crate) fn new() -> Arc<Self> {
         let runtime = tokio::runtime::Handle::try_current().ok();
-        Arc::new(Self { runtime, landed: Mutex::default() })
+        Arc::new(Self {
+            runtime,
+            landed: Mutex::default(),
+        })
     }
 
     fn land(self: &Arc<Self>, reply: oneshot::Sender<Decision>, decision: Decision) {
@@ -109,7 +112,12 @@ impl Stage for Decide {
     type Request = Request;
 
     fn decide(&mut self, request: Request, group: &mut Group<'_>) {
-        let Request { plans, drafts, reply, place } = request;
+        let Request {
+            plans,
+            drafts,
+            reply,
+            place,
+        } = request;
         drop(place);
         let admitted = self.admit(&plans, group);
         withdraw(&self.registry, &plans);
@@ -138,7 +146,9 @@ impl Stage for Decide {
 
     fn before_sync(&mut self) -> Option<BeforeSync> {
         let vault = Arc::clone(&self.vault);
-        Some(Box::new(move || vault.persist_pending().map_err(Into::into)))
+        Some(Box::new(move || {
+            vault.persist_pending().map_err(Into::into)
+        }))
     }
 
     fn refuse(&mut self, request: Request, _because: &WriteFailure) {
@@ -177,34 +187,54 @@ impl Decide {
         if plans.iter().all(|plan| plan.changes.is_empty()) {
             return Ok(());
         }
-        let changes = plans.iter().zip(&planned).map(|(plan, at)| (plan.changes.as_slice(), *at));
-        self.registry.apply_all(changes).map_err(|(index, refused)| {
-            self.give_back(plans);
-            Undecided::Refused(index, refusal_of(refused))
-        })
+        let changes = plans
+            .iter()
+            .zip(&planned)
+            .map(|(plan, at)| (plan.changes.as_slice(), *at));
+        self.registry
+            .apply_all(changes)
+            .map_err(|(index, refused)| {
+                self.give_back(plans);
+                Undecided::Refused(index, refusal_of(refused))
+            })
     }
 
     /// Checks that the person is there and the record at the version that the sender expects.
     fn expect(&self, plan: &Plan, before: &[Plan], group: &Group<'_>) -> Result<(), Refusal> {
-        let Some(person) = plan.person else { return Ok(()) };
-        let in_batch = || before.iter().any(|e| e.registers() && e.person == Some(person));
+        let Some(person) = plan.person else {
+            return Ok(());
+        };
+        let in_batch = || {
+            before
+                .iter()
+                .any(|e| e.registers() && e.person == Some(person))
+        };
         if !plan.registers() && !self.registry.knows(person) && !in_batch() {
             return Err(refusal_of(Refused::UnknownPerson));
         }
-        let Some(expected) = plan.expected_version else { return Ok(()) };
+        let Some(expected) = plan.expected_version else {
+            return Ok(());
+        };
         let survivor = self.registry.survivor(person, None).unwrap_or(person);
         let mut members = self.registry.members(survivor, None);
         if members.is_empty() {
             members.push(person);
         }
-        let committed: u64 = members.iter().map(|member| group.version(&stream_of(*member))).sum();
+        let committed: u64 = members
+            .iter()
+            .map(|member| group.version(&stream_of(*member)))
+            .sum();
         let added: u64 = before
             .iter()
             .filter(|e| e.person.is_some_and(|person| members.contains(&person)))
             .map(|e| e.frame_count)
             .sum();
         let current = committed + added;
-        if current == expected { Ok(()) } else { Err(Refusal::VersionMismatch { current }) }
+        if current == expected {
+            Ok(())
+        } else {
+            Err(Refusal::VersionMismatch { current })
+        }
     }
 
     fn give_back(&self, plans: &[Plan]) {
@@ -237,9 +267,9 @@ fn receipts(plans: &[Plan], stamped: &[Stamped]) -> Vec<Receipt> {
 
 pub(crate) fn refusal_of(refused: Refused) -> Refusal {
     match refused {
-        Refused::IdentifierTaken => {
-            Refusal::Conflict { because: "an identifier is already linked to another person" }
-        }
+        Refused::IdentifierTaken => Refusal::Conflict {
+            because: "an identifier is already linked to another person",
+        },
         Refused::UnknownPerson => Refusal::field(
             "/person",
             "unknown_person",

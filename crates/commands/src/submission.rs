@@ -60,7 +60,11 @@ pub struct Submission {
 
 impl Submission {
     pub(crate) fn new(house: Arc<House>, principal: Principal) -> Self {
-        Self { house, principal, lines: VecDeque::new() }
+        Self {
+            house,
+            principal,
+            lines: VecDeque::new(),
+        }
     }
 
     /// How many events wait for their answers.
@@ -81,7 +85,10 @@ impl Submission {
             // It may name a line before it, which must be durable to be looked up.
             self.settle_all().await;
         }
-        let line = self.house.queue(&self.principal, incoming, content, WhenFull::Wait).await;
+        let line = self
+            .house
+            .queue(&self.principal, incoming, content, WhenFull::Wait)
+            .await;
         self.lines.push_back(line);
     }
 
@@ -113,7 +120,9 @@ impl House {
         incoming: Incoming,
         content: ContentDigest,
     ) -> Result<Receipt, Refusal> {
-        let line = self.queue(principal, incoming, content, WhenFull::Refuse).await;
+        let line = self
+            .queue(principal, incoming, content, WhenFull::Refuse)
+            .await;
         self.answer(principal, line).await
     }
 
@@ -124,8 +133,15 @@ impl House {
         content: ContentDigest,
         when_full: WhenFull,
     ) -> Line {
-        let identity = Identity { event_id: incoming.event.event_id, content };
-        if let Some(position) = self.opener.registry.taken(self.opener.event(&identity.event_id)) {
+        let identity = Identity {
+            event_id: incoming.event.event_id,
+            content,
+        };
+        if let Some(position) = self
+            .opener
+            .registry
+            .taken(self.opener.event(&identity.event_id))
+        {
             return Line::Taken(position, identity);
         }
         let queued = async {
@@ -170,7 +186,11 @@ impl House {
         }
         let catalogue = self.catalogue.load();
         let now_us = self.clock.now_us();
-        let around = Circumstances { principal, now_us, catalogue: &catalogue };
+        let around = Circumstances {
+            principal,
+            now_us,
+            catalogue: &catalogue,
+        };
         prepare(&self.opener, around, incoming, content, &looked_up)
     }
 
@@ -181,7 +201,12 @@ impl House {
     ) -> Result<oneshot::Receiver<Decision>, Refusal> {
         let (plans, drafts) = into_drafts(prepared)?;
         let (reply, receiver) = oneshot::channel();
-        let submitted = self.submitter.submit(Request { plans, drafts, reply, place });
+        let submitted = self.submitter.submit(Request {
+            plans,
+            drafts,
+            reply,
+            place,
+        });
         submitted.map_err(|error| {
             let refusal = match error {
                 SubmitError::Full(_) => Refusal::Busy,
@@ -250,7 +275,10 @@ impl House {
             .collect();
         let mut receipts: Vec<Option<Receipt>> = Vec::with_capacity(events.len());
         for (index, identity) in identities.iter().enumerate() {
-            let taken = self.opener.registry.taken(self.opener.event(&identity.event_id));
+            let taken = self
+                .opener
+                .registry
+                .taken(self.opener.event(&identity.event_id));
             receipts.push(match taken {
                 Some(position) => {
                     let same = self.compare(principal, position, *identity).await;
@@ -261,14 +289,19 @@ impl House {
         }
         let (new, prepared) = self.prepare_all(principal, events, &receipts).await?;
         if !new.is_empty() {
-            let fresh = self.send_all(principal, &new, prepared, &identities).await?;
+            let fresh = self
+                .send_all(principal, &new, prepared, &identities)
+                .await?;
             for (index, receipt) in new.into_iter().zip(fresh) {
                 if let Some(slot) = receipts.get_mut(index) {
                     *slot = Some(receipt);
                 }
             }
         }
-        receipts.into_iter().map(|receipt| receipt.ok_or((0, Refusal::Internal))).collect()
+        receipts
+            .into_iter()
+            .map(|receipt| receipt.ok_or((0, Refusal::Internal)))
+            .collect()
     }
 
     async fn prepare_all(

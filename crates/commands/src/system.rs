@@ -35,7 +35,9 @@ impl SystemStream {
             Self::Practitioners => "practitioners",
             Self::Resources => "resources",
         };
-        let derived = vault.secrets().derive("sokhoe:system-stream:v1", &[name.as_bytes()]);
+        let derived = vault
+            .secrets()
+            .derive("sokhoe:system-stream:v1", &[name.as_bytes()]);
         StreamId(derived.first_chunk().copied().unwrap_or_default())
     }
 }

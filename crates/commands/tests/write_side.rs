@@ -25,7 +25,10 @@ fn operator() -> Principal {
 
 fn event(json_text: &str) -> (Incoming, ContentDigest) {
     let node = json::parse(json_text.as_bytes()).unwrap();
-    (parse_event(json_text.as_bytes()).unwrap(), ContentDigest::of_json(&node))
+    (
+        parse_event(json_text.as_bytes()).unwrap(),
+        ContentDigest::of_json(&node),
+    )
 }
 
 fn id(number: u32) -> String {
@@ -63,14 +66,22 @@ async fn the_same_event_again_gets_the_first_receipt_and_another_content_a_confl
     let commands = open(folder.path());
     send(&commands, &registration(1, 1)).await.unwrap();
     let first = send(&commands, &weight(2, 1, 70)).await.unwrap();
-    let again = send(&commands, &weight(2, 1, 70).replace("  ", " ")).await.unwrap();
+    let again = send(&commands, &weight(2, 1, 70).replace("  ", " "))
+        .await
+        .unwrap();
     assert!(again.duplicate);
     assert_eq!((again.position, again.hash), (first.position, first.hash));
-    assert_eq!(send(&commands, &weight(2, 1, 71)).await, Err(Refusal::IdTaken));
+    assert_eq!(
+        send(&commands, &weight(2, 1, 71)).await,
+        Err(Refusal::IdTaken)
+    );
 
     let (incoming, content) = event(&weight(2, 1, 70));
     let other = Principal::operator("another sender");
-    assert_eq!(commands.submit(&other, incoming, content).await, Err(Refusal::IdTaken));
+    assert_eq!(
+        commands.submit(&other, incoming, content).await,
+        Err(Refusal::IdTaken)
+    );
 }
 
 #[tokio::test]
@@ -90,7 +101,11 @@ async fn everything_survives_a_clean_stop_and_a_lost_cache() {
         assert!(again.duplicate);
         assert_eq!(again.hash, before.hash);
         let taken = send(&commands, &registration(3, 1)).await;
-        assert!(matches!(taken, Err(Refusal::Conflict { .. })), "{lost_cache} {taken:?} {:?}", commands.status());
+        assert!(
+            matches!(taken, Err(Refusal::Conflict { .. })),
+            "{lost_cache} {taken:?} {:?}",
+            commands.status()
+        );
         commands.close().unwrap();
     }
 }
@@ -100,7 +115,12 @@ async fn a_batch_may_register_a_person_and_write_to_them_in_the_next_line() {
     let folder = tempfile::tempdir().unwrap();
     let commands = open(folder.path());
     let mut submission = commands.submission(operator());
-    for text in [registration(1, 1), weight(2, 1, 70), weight(3, 9, 70), registration(1, 1)] {
+    for text in [
+        registration(1, 1),
+        weight(2, 1, 70),
+        weight(3, 9, 70),
+        registration(1, 1),
+    ] {
         let (incoming, content) = event(&text);
         submission.push(incoming, content).await;
     }
@@ -108,7 +128,10 @@ async fn a_batch_may_register_a_person_and_write_to_them_in_the_next_line() {
     let second = submission.next().await.unwrap().unwrap();
     assert_eq!(second.person_id, first.person_id);
     assert_eq!((first.version, second.version), (1, 2));
-    assert!(matches!(submission.next().await.unwrap(), Err(Refusal::Invalid(_))));
+    assert!(matches!(
+        submission.next().await.unwrap(),
+        Err(Refusal::Invalid(_))
+    ));
     assert!(submission.next().await.unwrap().unwrap().duplicate);
     assert!(submission.next().await.is_none());
 }
@@ -117,15 +140,28 @@ async fn a_batch_may_register_a_person_and_write_to_them_in_the_next_line() {
 async fn an_atomic_batch_is_there_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let commands = open(folder.path());
-    let batch = vec![event(&registration(1, 1)), event(&weight(2, 1, 70)), event(&weight(3, 8, 1))];
-    let (index, refusal) = commands.submit_atomic(&operator(), batch).await.unwrap_err();
+    let batch = vec![
+        event(&registration(1, 1)),
+        event(&weight(2, 1, 70)),
+        event(&weight(3, 8, 1)),
+    ];
+    let (index, refusal) = commands
+        .submit_atomic(&operator(), batch)
+        .await
+        .unwrap_err();
     assert_eq!(index, 2);
     assert!(matches!(refusal, Refusal::Invalid(_)));
-    assert!(send(&commands, &weight(4, 1, 70)).await.is_err(), "nobody was registered");
+    assert!(
+        send(&commands, &weight(4, 1, 70)).await.is_err(),
+        "nobody was registered"
+    );
 
     let batch = || vec![event(&registration(1, 1)), event(&weight(2, 1, 70))];
     let receipts = commands.submit_atomic(&operator(), batch()).await.unwrap();
-    assert_eq!(receipts.iter().map(|r| r.version).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(
+        receipts.iter().map(|r| r.version).collect::<Vec<_>>(),
+        [1, 2]
+    );
     let again = commands.submit_atomic(&operator(), batch()).await.unwrap();
     assert!(again.iter().all(|receipt| receipt.duplicate));
 }
@@ -148,8 +184,16 @@ async fn a_stale_expected_version_is_refused_and_names_the_present_one() {
 async fn a_merge_stands_in_both_streams_and_ends_with_its_unmerge() {
     let folder = tempfile::tempdir().unwrap();
     let commands = open(folder.path());
-    let one = send(&commands, &registration(1, 1)).await.unwrap().person_id.unwrap();
-    let two = send(&commands, &registration(2, 2)).await.unwrap().person_id.unwrap();
+    let one = send(&commands, &registration(1, 1))
+        .await
+        .unwrap()
+        .person_id
+        .unwrap();
+    let two = send(&commands, &registration(2, 2))
+        .await
+        .unwrap()
+        .person_id
+        .unwrap();
     let merge = format!(
         r#"{{"event_id": "{}", "kind": "people_merged", "occurred_at": "2026-03-01",
             "person": {{"id": "{one}"}}, "facility": "99001",
@@ -159,8 +203,14 @@ async fn a_merge_stands_in_both_streams_and_ends_with_its_unmerge() {
     let receipt = send(&commands, &merge).await.unwrap();
     let registry = commands.opener().registry();
     assert_eq!(registry.survivor(two, None), Some(one));
-    assert_eq!(registry.survivor(two, Some(receipt.position - 1)), Some(two));
-    let mirrored = commands.opener().stream(sokhoe_commands::record_stream(two)).unwrap();
+    assert_eq!(
+        registry.survivor(two, Some(receipt.position - 1)),
+        Some(two)
+    );
+    let mirrored = commands
+        .opener()
+        .stream(sokhoe_commands::record_stream(two))
+        .unwrap();
     assert!(mirrored.last().unwrap().mirror());
 
     let unmerge = format!(
@@ -172,7 +222,10 @@ async fn a_merge_stands_in_both_streams_and_ends_with_its_unmerge() {
     );
     send(&commands, &unmerge).await.unwrap();
     assert_eq!(commands.opener().registry().survivor(two, None), Some(two));
-    assert!(matches!(send(&commands, &unmerge.replace(&id(4), &id(5))).await, Err(_)));
+    assert!(matches!(
+        send(&commands, &unmerge.replace(&id(4), &id(5))).await,
+        Err(_)
+    ));
 }
 
 #[tokio::test]
@@ -196,9 +249,19 @@ async fn a_correction_names_an_event_of_the_same_record_and_fits_its_kind() {
         "value": {"quantity": {"value": 70, "unit": "kg"}}}}"#;
     let foreign = send(&commands, &correction(4, 2, good)).await;
     assert!(matches!(foreign, Err(Refusal::Invalid(_))), "{foreign:?}");
-    let unfit = send(&commands, &correction(5, 1, r#"{"data": {"died_on": "2026"}}"#)).await;
-    let Err(Refusal::Invalid(errors)) = unfit else { panic!("{unfit:?}") };
-    assert!(errors.iter().all(|error| error.pointer.starts_with("/data/replacement")));
+    let unfit = send(
+        &commands,
+        &correction(5, 1, r#"{"data": {"died_on": "2026"}}"#),
+    )
+    .await;
+    let Err(Refusal::Invalid(errors)) = unfit else {
+        panic!("{unfit:?}")
+    };
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.pointer.starts_with("/data/replacement"))
+    );
     send(&commands, &correction(6, 1, good)).await.unwrap();
 }
 
@@ -236,7 +299,9 @@ async fn what_has_not_happened_yet_is_refused_but_to_the_operator() {
     let ahead = registration(1, 1).replace("2026-01-01", "2026-12-24");
     let (incoming, content) = event(&ahead);
     let refused = commands.submit(&hospital, incoming, content).await;
-    let Err(Refusal::Invalid(errors)) = refused else { panic!("{refused:?}") };
+    let Err(Refusal::Invalid(errors)) = refused else {
+        panic!("{refused:?}")
+    };
     assert_eq!(errors[0].pointer, "/occurred_at");
     send(&commands, &ahead).await.unwrap();
 }

@@ -61,19 +61,29 @@ impl Aliases {
     }
 
     pub(crate) fn by_merge(&self, merge: EventKey) -> Option<&Alias> {
-        self.by_merge.get(&merge).and_then(|index| self.list.get(*index))
+        self.by_merge
+            .get(&merge)
+            .and_then(|index| self.list.get(*index))
     }
 
     pub(crate) fn begin(&mut self, alias: Alias) {
         let index = self.list.len();
-        self.by_retired.entry(alias.retired).or_default().push(index);
-        self.by_survivor.entry(alias.survivor).or_default().push(index);
+        self.by_retired
+            .entry(alias.retired)
+            .or_default()
+            .push(index);
+        self.by_survivor
+            .entry(alias.survivor)
+            .or_default()
+            .push(index);
         self.by_merge.insert(alias.merge, index);
         self.list.push(alias);
     }
 
     pub(crate) fn end(&mut self, merge: EventKey, until: u64) {
-        let Some(index) = self.by_merge.get(&merge) else { return };
+        let Some(index) = self.by_merge.get(&merge) else {
+            return;
+        };
         if let Some(alias) = self.list.get_mut(*index)
             && alias.until.is_none()
         {
@@ -84,9 +94,10 @@ impl Aliases {
     /// Takes the last merge back, as if it had never been.
     pub(crate) fn take_back(&mut self) {
         let Some(alias) = self.list.pop() else { return };
-        for (index, person) in
-            [(&mut self.by_retired, alias.retired), (&mut self.by_survivor, alias.survivor)]
-        {
+        for (index, person) in [
+            (&mut self.by_retired, alias.retired),
+            (&mut self.by_survivor, alias.survivor),
+        ] {
             if let Some(entries) = index.get_mut(&person) {
                 entries.pop();
             }
@@ -107,6 +118,10 @@ impl Aliases {
         index: &'a HashMap<PersonNumber, Vec<usize>>,
         person: PersonNumber,
     ) -> impl Iterator<Item = &'a Alias> {
-        index.get(&person).into_iter().flatten().filter_map(|at| self.list.get(*at))
+        index
+            .get(&person)
+            .into_iter()
+            .flatten()
+            .filter_map(|at| self.list.get(*at))
     }
 }

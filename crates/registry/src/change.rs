@@ -89,7 +89,9 @@ pub fn changes_of(
 ) -> Vec<Change> {
     match &event.data {
         Data::CorrectionMade(correction) => {
-            let Some(corrected) = corrected else { return Vec::new() };
+            let Some(corrected) = corrected else {
+                return Vec::new();
+            };
             match (correction.action, &correction.replacement) {
                 (CorrectionAction::Void, _) => undone(corrected, person, digests),
                 (CorrectionAction::Replace, Some(replacement)) => replacement
@@ -100,23 +102,41 @@ pub fn changes_of(
             }
         }
         Data::PersonRegistered(data) => {
-            let active = data.identifiers.iter().filter(|identifier| holds(identifier.status));
-            let identifiers = active.map(|identifier| digests.identifier(identifier)).collect();
+            let active = data
+                .identifiers
+                .iter()
+                .filter(|identifier| holds(identifier.status));
+            let identifiers = active
+                .map(|identifier| digests.identifier(identifier))
+                .collect();
             vec![
-                Change::Registered { person, identifiers },
-                Change::Born { person, on: Some(data.birth_date) },
+                Change::Registered {
+                    person,
+                    identifiers,
+                },
+                Change::Born {
+                    person,
+                    on: Some(data.birth_date),
+                },
             ]
         }
         Data::PeopleMerged(data) => match data.retired {
             PersonRef::Id(retired) => {
                 let merge = digests.event(&event.event_id);
-                vec![Change::Merged { survivor: person, retired, merge }]
+                vec![Change::Merged {
+                    survivor: person,
+                    retired,
+                    merge,
+                }]
             }
             _ => Vec::new(),
         },
         Data::PeopleUnmerged(data) => {
             let merge = digests.event(&data.merge_event_id);
-            vec![Change::Unmerged { survivor: person, merge }]
+            vec![Change::Unmerged {
+                survivor: person,
+                merge,
+            }]
         }
         data => stated(data, person, digests),
     }
@@ -127,7 +147,10 @@ fn stated(data: &Data, person: PersonId, digests: &impl Digests) -> Vec<Change> 
     match data {
         Data::PersonRegistered(data) => {
             let mut changes = links(&data.identifiers, person, digests);
-            changes.push(Change::Born { person, on: Some(data.birth_date) });
+            changes.push(Change::Born {
+                person,
+                on: Some(data.birth_date),
+            });
             changes
         }
         Data::DemographicsChanged(data) => {
@@ -135,14 +158,20 @@ fn stated(data: &Data, person: PersonId, digests: &impl Digests) -> Vec<Change> 
             match &data.birth_date {
                 FieldChange::Keep => {}
                 FieldChange::Clear => changes.push(Change::Born { person, on: None }),
-                FieldChange::Set(on) => changes.push(Change::Born { person, on: Some(*on) }),
+                FieldChange::Set(on) => changes.push(Change::Born {
+                    person,
+                    on: Some(*on),
+                }),
             }
             changes
         }
         Data::IdentifierLinked(data) => {
             vec![link(&data.identifier, Some(data.status), person, digests)]
         }
-        Data::PersonDied(data) => vec![Change::Died { person, on: Some(data.died_on) }],
+        Data::PersonDied(data) => vec![Change::Died {
+            person,
+            on: Some(data.died_on),
+        }],
         _ => Vec::new(),
     }
 }
@@ -151,7 +180,10 @@ fn stated(data: &Data, person: PersonId, digests: &impl Digests) -> Vec<Change> 
 fn undone(data: &Data, person: PersonId, digests: &impl Digests) -> Vec<Change> {
     match data {
         Data::IdentifierLinked(data) if holds(Some(data.status)) => {
-            vec![Change::Unlinked { person, identifier: digests.identifier(&data.identifier) }]
+            vec![Change::Unlinked {
+                person,
+                identifier: digests.identifier(&data.identifier),
+            }]
         }
         Data::PersonDied(_) => vec![Change::Died { person, on: None }],
         _ => Vec::new(),
@@ -165,8 +197,10 @@ fn replaced(old: &Data, new: &Data, person: PersonId, digests: &impl Digests) ->
         Data::IdentifierLinked(data) => vec![data.identifier.clone()],
         _ => Vec::new(),
     };
-    let kept: Vec<IdentifierDigest> =
-        said(new).iter().map(|identifier| digests.identifier(identifier)).collect();
+    let kept: Vec<IdentifierDigest> = said(new)
+        .iter()
+        .map(|identifier| digests.identifier(identifier))
+        .collect();
     let mut changes: Vec<Change> = said(old)
         .iter()
         .map(|identifier| digests.identifier(identifier))
@@ -178,7 +212,9 @@ fn replaced(old: &Data, new: &Data, person: PersonId, digests: &impl Digests) ->
 }
 
 fn links(list: &[Identifier], person: PersonId, digests: &impl Digests) -> Vec<Change> {
-    list.iter().map(|identifier| link(identifier, identifier.status, person, digests)).collect()
+    list.iter()
+        .map(|identifier| link(identifier, identifier.status, person, digests))
+        .collect()
 }
 
 fn link(

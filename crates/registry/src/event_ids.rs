@@ -38,19 +38,31 @@ pub(crate) struct EventIds {
 
 impl Default for EventIds {
     fn default() -> Self {
-        Self { shards: (0..SHARD_COUNT).map(|_| RwLock::default()).collect() }
+        Self {
+            shards: (0..SHARD_COUNT).map(|_| RwLock::default()).collect(),
+        }
     }
 }
 
 impl EventIds {
     pub(crate) fn position_of(&self, key: EventKey) -> Option<u64> {
         let shard = self.shard(key)?;
-        shard.read().unwrap_or_else(PoisonError::into_inner).get(&key.0).copied()
+        shard
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key.0)
+            .copied()
     }
 
     pub(crate) fn take(&self, key: EventKey, position: u64) -> Result<(), u64> {
-        let Some(shard) = self.shard(key) else { return Err(0) };
-        match shard.write().unwrap_or_else(PoisonError::into_inner).entry(key.0) {
+        let Some(shard) = self.shard(key) else {
+            return Err(0);
+        };
+        match shard
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(key.0)
+        {
             Entry::Occupied(taken) => Err(*taken.get()),
             Entry::Vacant(free) => {
                 free.insert(position);
@@ -61,12 +73,18 @@ impl EventIds {
 
     pub(crate) fn give_back(&self, key: EventKey) {
         if let Some(shard) = self.shard(key) {
-            shard.write().unwrap_or_else(PoisonError::into_inner).remove(&key.0);
+            shard
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&key.0);
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|s| s.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
+        self.shards
+            .iter()
+            .map(|s| s.read().unwrap_or_else(PoisonError::into_inner).len())
+            .sum()
     }
 
     pub(crate) fn for_each(&self, mut visit: impl FnMut([u8; 16], u64)) {

@@ -7,7 +7,12 @@
 //! Invariant: replaying the log from nothing gives the same registry as living through it.
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
 )]
 
 mod aliases;
@@ -164,7 +169,8 @@ impl Registry {
     /// # Errors
     /// The first rule that a change breaks; nothing was applied.
     pub fn apply(&self, changes: &[Change], position: u64) -> Result<(), Refused> {
-        self.apply_all(std::iter::once((changes, position))).map_err(|(_, refused)| refused)
+        self.apply_all(std::iter::once((changes, position)))
+            .map_err(|(_, refused)| refused)
     }
 
     /// Applies the changes of several events in order, all or none. A later event may build on an
@@ -237,7 +243,14 @@ impl Registry {
     /// When the bytes are not a whole snapshot of this version.
     pub fn restore(bytes: &[u8]) -> Result<(Self, u64), SnapshotError> {
         let (position, ids, people) = snapshot::read(bytes)?;
-        Ok((Self { ids, people: RwLock::new(people), pending: Mutex::default() }, position))
+        Ok((
+            Self {
+                ids,
+                people: RwLock::new(people),
+                pending: Mutex::default(),
+            },
+            position,
+        ))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, People> {

@@ -6,10 +6,10 @@ use std::collections::hash_map::Entry;
 use sokhoe_chain::EventKey;
 use sokhoe_record::{PartialDate, PersonId};
 
+use crate::Refused;
 use crate::aliases::{Alias, Aliases};
 use crate::change::{Change, IdentifierDigest};
 use crate::event_ids::DigestMap;
-use crate::Refused;
 
 /// The dense number of a person: the order of registration, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,7 +76,9 @@ impl People {
     }
 
     pub(crate) fn find(&self, identifier: IdentifierDigest) -> Option<PersonId> {
-        self.identifiers.get(&identifier.0).and_then(|number| self.id(*number))
+        self.identifiers
+            .get(&identifier.0)
+            .and_then(|number| self.id(*number))
     }
 
     pub(crate) fn facts(&self, person: PersonId) -> Option<Facts> {
@@ -90,8 +92,14 @@ impl People {
     }
 
     pub(crate) fn members(&self, survivor: PersonId, at: Option<u64>) -> Vec<PersonId> {
-        let Some(number) = self.number(survivor) else { return Vec::new() };
-        self.aliases.members(number, at).into_iter().filter_map(|n| self.id(n)).collect()
+        let Some(number) = self.number(survivor) else {
+            return Vec::new();
+        };
+        self.aliases
+            .members(number, at)
+            .into_iter()
+            .filter_map(|n| self.id(n))
+            .collect()
     }
 
     pub(crate) fn merge_of(&self, merge: EventKey) -> Option<(PersonId, PersonId)> {
@@ -101,7 +109,10 @@ impl People {
 
     pub(crate) fn check(&self, change: &Change) -> Result<(), Refused> {
         match change {
-            Change::Registered { person, identifiers } => {
+            Change::Registered {
+                person,
+                identifiers,
+            } => {
                 let free = |id: &IdentifierDigest| !self.identifiers.contains_key(&id.0);
                 if self.number(*person).is_some() || !identifiers.iter().all(free) {
                     return Err(Refused::IdentifierTaken);
@@ -117,11 +128,14 @@ impl People {
                     _ => Ok(()),
                 }
             }
-            Change::Unlinked { person, .. } => {
-                self.number(*person).map(|_| ()).ok_or(Refused::UnknownPerson)
-            }
+            Change::Unlinked { person, .. } => self
+                .number(*person)
+                .map(|_| ())
+                .ok_or(Refused::UnknownPerson),
             Change::Born { .. } | Change::Died { .. } => self.check_facts(change),
-            Change::Merged { survivor, retired, .. } => self.check_merge(*survivor, *retired),
+            Change::Merged {
+                survivor, retired, ..
+            } => self.check_merge(*survivor, *retired),
             Change::Unmerged { survivor, merge } => {
                 let survivor = self.number(*survivor).ok_or(Refused::UnknownPerson)?;
                 match self.aliases.by_merge(*merge) {
@@ -143,7 +157,11 @@ impl People {
         };
         let mut facts = self.facts(*person).unwrap_or_default();
         set_fact(&mut facts, change);
-        if facts.contradict() { Err(Refused::DeathBeforeBirth) } else { Ok(()) }
+        if facts.contradict() {
+            Err(Refused::DeathBeforeBirth)
+        } else {
+            Ok(())
+        }
     }
 
     fn check_merge(&self, survivor: PersonId, retired: PersonId) -> Result<(), Refused> {
@@ -159,7 +177,10 @@ impl People {
     /// Applies a checked change and says how to take it back.
     pub(crate) fn apply(&mut self, change: &Change, position: u64, undo: &mut Vec<Undo>) {
         match change {
-            Change::Registered { person, identifiers } => {
+            Change::Registered {
+                person,
+                identifiers,
+            } => {
                 let number = self.restore(*person, Facts::default());
                 undo.push(Undo::Register);
                 for identifier in identifiers {
@@ -186,12 +207,22 @@ impl People {
                     set_fact(&mut slot.facts, change);
                 }
             }
-            Change::Merged { survivor, retired, merge } => {
+            Change::Merged {
+                survivor,
+                retired,
+                merge,
+            } => {
                 let numbers = (self.number(*survivor), self.number(*retired));
                 if let (Some(survivor), Some(retired)) = numbers {
                     let from = position;
                     let merge = *merge;
-                    self.aliases.begin(Alias { retired, survivor, merge, from, until: None });
+                    self.aliases.begin(Alias {
+                        retired,
+                        survivor,
+                        merge,
+                        from,
+                        until: None,
+                    });
                     undo.push(Undo::Merge);
                 }
             }

@@ -63,7 +63,11 @@ pub(crate) fn write(position: u64, ids: &EventIds, people: &People) -> Vec<u8> {
         version: VERSION,
         position,
         people: people.list.iter().map(person_row).collect(),
-        identifiers: people.identifiers.iter().map(|(id, number)| (*id, number.0)).collect(),
+        identifiers: people
+            .identifiers
+            .iter()
+            .map(|(id, number)| (*id, number.0))
+            .collect(),
         aliases: people.aliases.list().iter().map(alias_row).collect(),
         event_ids,
     };
@@ -76,7 +80,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(u64, EventIds, People), SnapshotErro
     let snapshot: Snapshot =
         wincode::config::deserialize_exact(bytes, config).map_err(SnapshotError::Malformed)?;
     if snapshot.version != VERSION {
-        return Err(SnapshotError::Version { found: snapshot.version });
+        return Err(SnapshotError::Version {
+            found: snapshot.version,
+        });
     }
     let ids = EventIds::default();
     for (key, position) in snapshot.event_ids {
@@ -85,10 +91,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(u64, EventIds, People), SnapshotErro
     }
     let mut people = People::default();
     for row in snapshot.people {
-        people.restore(PersonId::from_bytes(row.id), Facts {
-            birth_date: row.birth_date,
-            died_on: row.died_on,
-        });
+        people.restore(
+            PersonId::from_bytes(row.id),
+            Facts {
+                birth_date: row.birth_date,
+                died_on: row.died_on,
+            },
+        );
     }
     for (id, number) in snapshot.identifiers {
         people.identifiers.insert(id, PersonNumber(number));

@@ -167,7 +167,11 @@ fn variants_that_hold_something_keep_their_numbers() {
 fn systems_keep_their_numbers() {
     let codes = "icd10 atc loinc ucum cvx snomed rxnorm vaccine-vn dvhc ethnic-vn occupation-vn drug-vn \
                  service-vn";
-    assert_eq!(codes, CodeSystem::WORDS.join(" "), "a new system is pinned here");
+    assert_eq!(
+        codes,
+        CodeSystem::WORDS.join(" "),
+        "a new system is pinned here"
+    );
     let open = [(250, "local/99001"), (251, "urn:x:y")];
     for (number, name) in (0..).zip(codes.split(' ')).chain(open) {
         let system = CodeSystem::parse(name).unwrap();
@@ -179,8 +183,14 @@ fn systems_keep_their_numbers() {
         let system = IdentifierSystem::parse(name).unwrap();
         assert_eq!(bytes(&system).first(), Some(&number), "{name}");
     }
-    assert!(take_all::<CodeSystem>(&[13]).is_err(), "a new system is pinned here");
-    assert!(take_all::<IdentifierSystem>(&[7]).is_err(), "a new system is pinned here");
+    assert!(
+        take_all::<CodeSystem>(&[13]).is_err(),
+        "a new system is pinned here"
+    );
+    assert!(
+        take_all::<IdentifierSystem>(&[7]).is_err(),
+        "a new system is pinned here"
+    );
 }
 
 /// A length as the wire writes it when it does not fit 32 bits.
