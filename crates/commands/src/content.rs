@@ -25,7 +25,7 @@ impl ContentDigest {
 
     /// Mixes in the authenticated sender, giving what is sealed with the event.
     #[must_use]
-    pub(crate) fn from_sender(self, sender: &str) -> [u8; 32] {
+    pub(crate) fn sent_by(self, sender: &str) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.0).update(sender.as_bytes());
         *hasher.finalize().as_bytes()

@@ -75,7 +75,7 @@ pub(crate) fn prepare(
     let stored = Stored {
         event,
         recorded_by: around.principal.sender.clone(),
-        content: content.from_sender(&around.principal.sender),
+        content: content.sent_by(&around.principal.sender),
         cause: None,
     };
     let frames = seal(opener, &stored, person, mirrored)?;

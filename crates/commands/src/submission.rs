@@ -246,7 +246,7 @@ impl House {
             Err(error) if error.erased() => return Err(Refusal::Gone),
             Err(error) => return Err(unreadable(&error)),
         };
-        if found.stored.content != identity.content.from_sender(&principal.sender) {
+        if found.stored.content != identity.content.sent_by(&principal.sender) {
             return Err(Refusal::IdTaken);
         }
         Ok(Receipt {
