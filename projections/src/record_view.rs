@@ -155,28 +155,18 @@ fn see(
     person: PersonId,
     as_of: AsOf,
 ) -> Result<Option<Seen>, ReadError> {
-    let opener = streams.opener();
-    let durable = opener.reader().position().get();
-    let position = match as_of {
-        AsOf::Now => durable,
-        AsOf::Position(position) if position <= durable => position,
-        AsOf::Position(asked) => return Err(ReadError::NotThere { asked, durable }),
-        AsOf::Time(time) => opener
-            .reader()
-            .position_at_time(time.micros())
-            .map_err(|error| ReadError::Events(error.into()))?
-            .get(),
-    };
+    let registry = streams.opener().registry();
+    let position = position_of(streams, as_of)?;
     // Merges decided but not yet durable lie beyond the position, so they do not show.
     let at = Some(position);
-    let Some(survivor) = opener.registry().survivor(person, at) else {
+    let Some(survivor) = registry.survivor(person, at) else {
         return Ok(None);
     };
-    let members = opener.registry().members(survivor, at);
-    let whole = filter == &Filter::All && members.len() == 1;
     let mut selected = Vec::new();
     let mut hidden = Vec::new();
     let mut version = 0;
+    let members = registry.members(survivor, at);
+    let whole = filter == &Filter::All && members.len() == 1;
     for member in members {
         let stream = match streams.get(member) {
             Ok(stream) => stream,
@@ -186,13 +176,12 @@ fn see(
         let until = stream.partition_point(|event| event.position <= position);
         version += u64::try_from(until).unwrap_or(u64::MAX);
         if whole && until > 0 {
-            let (events, withheld) = (Events::Beginning(stream, until), Vec::new());
             return Ok(Some(Seen {
                 survivor,
                 position,
                 version,
-                events,
-                withheld,
+                events: Events::Beginning(stream, until),
+                withheld: Vec::new(),
             }));
         }
         for event in stream.get(..until).unwrap_or_default() {
@@ -203,23 +192,33 @@ fn see(
             }
         }
     }
-    if selected.is_empty() {
-        return Ok(None);
-    }
     hidden.sort_unstable();
     let because = OTHER_FACILITY;
     let withheld = hidden
         .into_iter()
-        .map(|section| Withheld { section, because })
-        .collect();
-    let events = Events::Selected(selected);
-    Ok(Some(Seen {
+        .map(|section| Withheld { section, because });
+    Ok((!selected.is_empty()).then(|| Seen {
         survivor,
         position,
         version,
-        events,
-        withheld,
+        events: Events::Selected(selected),
+        withheld: withheld.collect(),
     }))
+}
+
+/// Turns the moment that is asked for into a position that is there.
+fn position_of(streams: &Streams, as_of: AsOf) -> Result<u64, ReadError> {
+    let reader = streams.opener().reader();
+    let durable = reader.position().get();
+    match as_of {
+        AsOf::Now => Ok(durable),
+        AsOf::Position(position) if position <= durable => Ok(position),
+        AsOf::Position(asked) => Err(ReadError::NotThere { asked, durable }),
+        AsOf::Time(time) => reader
+            .position_at_time(time.micros())
+            .map(sokhoe_storage::Position::get)
+            .map_err(|error| ReadError::Events(error.into())),
+    }
 }
 
 pub(crate) fn visible(filter: &Filter, event: &RecordedEvent) -> bool {
