@@ -10,7 +10,7 @@ use sokhoe_record::{
     Data, Event, EventId, FieldError, Identifier, Incoming, Instant, PersonId, PersonRef,
 };
 use sokhoe_registry::{Digests, changes_of};
-use sokhoe_storage::{Draft, FRAME_BYTES_MAX};
+use sokhoe_storage::{Draft, FRAME_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX};
 
 use crate::content::ContentDigest;
 use crate::enrich::enrich;
@@ -337,40 +337,50 @@ fn mirror_id(opener: &Opener, id: EventId) -> EventId {
 }
 
 /// Encodes the headers of all frames of a request, which is a batch when there are several.
-pub(crate) fn into_drafts(prepared: Vec<Prepared>) -> Result<(Vec<Plan>, Vec<Draft>), Refusal> {
-    let frame_count: usize = prepared.iter().map(|event| event.frames.len()).sum();
+///
+/// # Errors
+/// When they are too many or too large; the plans come back, for what they announced.
+pub(crate) fn into_drafts(
+    prepared: Vec<Prepared>,
+) -> Result<(Vec<Plan>, Vec<Draft>), (Vec<Plan>, Refusal)> {
+    let batch_id = prepared.first().map_or(0, |event| batch_id(&event.plan));
+    let (plans, frames): (Vec<Plan>, Vec<_>) = prepared
+        .into_iter()
+        .map(|event| (event.plan, event.frames))
+        .unzip();
+    match drafts(batch_id, frames.into_iter().flatten().collect()) {
+        Ok(drafts) => Ok((plans, drafts)),
+        Err(refusal) => Err((plans, refusal)),
+    }
+}
+
+fn drafts(batch_id: u64, frames: Vec<(EventHeader, Vec<u8>)>) -> Result<Vec<Draft>, Refusal> {
     let too_large = |what, limit: usize| Refusal::TooLarge {
         what,
         limit: u64::try_from(limit).unwrap_or(u64::MAX),
     };
-    let many = || too_large("the batch", sokhoe_storage::REQUEST_EVENTS_MAX);
-    if frame_count > sokhoe_storage::REQUEST_EVENTS_MAX {
+    let many = || too_large("the batch", REQUEST_EVENTS_MAX);
+    if frames.len() > REQUEST_EVENTS_MAX {
         return Err(many());
     }
-    let count = u16::try_from(frame_count).map_err(|_| many())?;
-    let batch_id = prepared.first().map_or(0, |event| batch_id(&event.plan));
-    let mut plans = Vec::with_capacity(prepared.len());
-    let mut drafts = Vec::with_capacity(frame_count);
+    let count = u16::try_from(frames.len()).map_err(|_| many())?;
+    let mut drafts = Vec::with_capacity(frames.len());
     let mut bytes = 0;
-    for event in prepared {
-        plans.push(event.plan);
-        for (mut header, payload) in event.frames {
-            let index = u16::try_from(drafts.len()).map_err(|_| many())?;
-            header.batch = (count > 1).then_some(Batch {
-                id: batch_id,
-                index,
-                count,
-            });
-            let draft = Draft::new(&header, payload)
-                .map_err(|_| too_large("the event", FRAME_BYTES_MAX))?;
-            bytes += draft.frame_bytes();
-            drafts.push(draft);
-        }
+    for (index, (mut header, payload)) in (0..count).zip(frames) {
+        header.batch = (count > 1).then_some(Batch {
+            id: batch_id,
+            index,
+            count,
+        });
+        let draft =
+            Draft::new(&header, payload).map_err(|_| too_large("the event", FRAME_BYTES_MAX))?;
+        bytes += draft.frame_bytes();
+        drafts.push(draft);
     }
-    if bytes > sokhoe_storage::REQUEST_BYTES_MAX {
-        return Err(too_large("the batch", sokhoe_storage::REQUEST_BYTES_MAX));
+    if bytes > REQUEST_BYTES_MAX {
+        return Err(too_large("the batch", REQUEST_BYTES_MAX));
     }
-    Ok((plans, drafts))
+    Ok(drafts)
 }
 
 /// A batch is named by its first event's key: as unique as that, and never zero.

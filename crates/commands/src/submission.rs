@@ -199,7 +199,10 @@ impl House {
         prepared: Vec<Prepared>,
         place: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Decision>, Refusal> {
-        let (plans, drafts) = into_drafts(prepared)?;
+        let (plans, drafts) = into_drafts(prepared).map_err(|(plans, refusal)| {
+            withdraw(&self.opener.registry, &plans);
+            refusal
+        })?;
         let (reply, receiver) = oneshot::channel();
         let submitted = self.submitter.submit(Request {
             plans,
