@@ -156,7 +156,7 @@ impl House {
         let stage = Decide {
             registry,
             vault,
-            landing: Landing::new(),
+            landing: Arc::new(Landing::default()),
         };
         let writer =
             Writer::spawn(log, stage, QUEUE_REQUESTS_MAX).map_err(|source| HouseError::Io {

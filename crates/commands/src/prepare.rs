@@ -336,13 +336,14 @@ fn mirror_id(opener: &Opener, id: EventId) -> EventId {
     EventId::from_bytes(derived.first_chunk().copied().unwrap_or_default())
 }
 
+/// What the writer needs of a request, or why it cannot have it.
+pub(crate) type Drafted = Result<(Vec<Plan>, Vec<Draft>), (Vec<Plan>, Refusal)>;
+
 /// Encodes the headers of all frames of a request, which is a batch when there are several.
 ///
 /// # Errors
 /// When they are too many or too large; the plans come back, for what they announced.
-pub(crate) fn into_drafts(
-    prepared: Vec<Prepared>,
-) -> Result<(Vec<Plan>, Vec<Draft>), (Vec<Plan>, Refusal)> {
+pub(crate) fn into_drafts(prepared: Vec<Prepared>) -> Drafted {
     let batch_id = prepared.first().map_or(0, |event| batch_id(&event.plan));
     let (plans, frames): (Vec<Plan>, Vec<_>) = prepared
         .into_iter()

@@ -1,6 +1,6 @@
 //! What the log's writer decides for each request, in log order, and acknowledges once it is durable.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sokhoe_chain::{EventKey, StreamId};
 use sokhoe_record::{EventId, Instant, PersonId};
@@ -45,13 +45,20 @@ pub(crate) enum Undecided {
 /// What a request comes to.
 pub(crate) type Decision = Result<Vec<Receipt>, Undecided>;
 
+/// Where the answer goes, and the runtime that waits for it, if one does.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) sender: oneshot::Sender<Decision>,
+    pub(crate) runtime: Option<tokio::runtime::Handle>,
+}
+
 /// Events to take together or not at all.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) plans: Vec<Plan>,
     /// The frames of all plans in their order.
     pub(crate) drafts: Vec<Draft>,
-    pub(crate) reply: oneshot::Sender<Decision>,
+    pub(crate) reply: Reply,
     /// A place in the queue, given back once the request is decided.
     pub(crate) place: OwnedSemaphorePermit,
 }
@@ -60,40 +67,37 @@ pub(crate) struct Request {
 ///
 /// Waking each waiting task from the log's own thread costs a system call apiece; a task of the
 /// runtime wakes the others for next to nothing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Landing {
-    runtime: Option<tokio::runtime::Handle>,
     landed: Mutex<Vec<(oneshot::Sender<Decision>, Decision)>>,
 }
 
 impl Landing {
-    /// Answers inside the runtime that this is called in, or on the log's thread when there is none.
-    pub(crate) fn new() -> Arc<Self> {
-        let runtime = tokio::runtime::Handle::try_current().ok();
-        Arc::new(Self {
-            runtime,
-            landed: Mutex::default(),
-        })
-    }
-
-    fn land(self: &Arc<Self>, reply: oneshot::Sender<Decision>, decision: Decision) {
-        let Some(runtime) = &self.runtime else {
-            let _ = reply.send(decision);
+    fn land(self: &Arc<Self>, reply: Reply, decision: Decision) {
+        let Some(runtime) = reply.runtime else {
+            let _ = reply.sender.send(decision);
             return;
         };
-        let mut landed = self.landed.lock().unwrap_or_else(PoisonError::into_inner);
-        landed.push((reply, decision));
+        let mut landed = self.lock();
+        landed.push((reply.sender, decision));
         if landed.len() == 1 {
-            let landing = Arc::clone(self);
-            runtime.spawn(async move { landing.answer() });
+            // Answers when it is run, and also when a runtime that ends drops it.
+            let bunch = Bunch(Arc::clone(self));
+            runtime.spawn(async move { drop(bunch) });
         }
     }
 
-    fn answer(&self) {
-        let landed = {
-            let mut landed = self.landed.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *landed)
-        };
+    fn lock(&self) -> MutexGuard<'_, Vec<(oneshot::Sender<Decision>, Decision)>> {
+        self.landed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Answers everything that has landed, at the latest when it is dropped.
+struct Bunch(Arc<Landing>);
+
+impl Drop for Bunch {
+    fn drop(&mut self) {
+        let landed = std::mem::take(&mut *self.0.lock());
         for (reply, decision) in landed {
             let _ = reply.send(decision);
         }
@@ -122,7 +126,7 @@ impl Stage for Decide {
         let admitted = self.admit(&plans, group);
         withdraw(&self.registry, &plans);
         if let Err(undecided) = admitted {
-            let _ = reply.send(Err(undecided));
+            let _ = reply.sender.send(Err(undecided));
             return;
         }
         let mut stamped = Vec::with_capacity(drafts.len());
@@ -130,7 +134,9 @@ impl Stage for Decide {
             // Sizes are checked before the queue, so this is a bug. Nothing was written; the ids stay
             // taken until the next start, which is the safe side.
             tracing::error!(%error, "a checked request does not fit a commit group");
-            let _ = reply.send(Err(Undecided::Refused(0, Refusal::Internal)));
+            let _ = reply
+                .sender
+                .send(Err(Undecided::Refused(0, Refusal::Internal)));
             return;
         }
         let receipts = receipts(&plans, &stamped);
@@ -153,7 +159,7 @@ impl Stage for Decide {
 
     fn refuse(&mut self, request: Request, _because: &WriteFailure) {
         withdraw(&self.registry, &request.plans);
-        let _ = request.reply.send(Err(Undecided::Stopped));
+        let _ = request.reply.sender.send(Err(Undecided::Stopped));
     }
 }
 

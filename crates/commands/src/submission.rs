@@ -17,7 +17,7 @@ use crate::opening::UnsealError;
 use crate::prepare::{Circumstances, Prepared, into_drafts, prepare};
 use crate::receipt::Receipt;
 use crate::refusal::Refusal;
-use crate::stage::{Decision, Plan, Request, Undecided, withdraw};
+use crate::stage::{Decision, Plan, Reply, Request, Undecided, withdraw};
 
 /// Lines of one submission that may wait for their answers at once.
 const WAITING_MAX: usize = 4096;
@@ -203,7 +203,9 @@ impl House {
             withdraw(&self.opener.registry, &plans);
             refusal
         })?;
-        let (reply, receiver) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
+        let runtime = tokio::runtime::Handle::try_current().ok();
+        let reply = Reply { sender, runtime };
         let submitted = self.submitter.submit(Request {
             plans,
             drafts,
