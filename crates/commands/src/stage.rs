@@ -78,10 +78,13 @@ impl Landing {
             let _ = reply.sender.send(decision);
             return;
         };
-        let mut landed = self.lock();
-        landed.push((reply.sender, decision));
-        if landed.len() == 1 {
-            // Answers when it is run, and also when a runtime that ends drops it.
+        let first = {
+            let mut landed = self.lock();
+            landed.push((reply.sender, decision));
+            landed.len() == 1
+        };
+        if first {
+            // Answers when it is run, and also when a runtime that ends drops it, even at once.
             let bunch = Bunch(Arc::clone(self));
             runtime.spawn(async move { drop(bunch) });
         }
