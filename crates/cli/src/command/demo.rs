@@ -67,6 +67,7 @@ fn show(
             .at_least(position, READY_TIMEOUT)
             .await
             .context("wait for the projections")?;
+        let stop = serve::StopSignals::listen()?;
         let handle = serve::start(commands, &views, config).await?;
         let sheet = Sheet {
             base_url: format!("http://{}", handle.addr()),
@@ -80,7 +81,7 @@ fn show(
         };
         sheet.write(&folders.data)?;
         say(&sheet, output)?;
-        serve::until_told_to_stop(commands).await?;
+        stop.wait(commands).await;
         handle.shutdown().await;
         anyhow::Ok(())
     });

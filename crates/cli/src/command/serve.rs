@@ -7,7 +7,7 @@ use anyhow::Context;
 use sokhoe_commands::Commands;
 use sokhoe_projections::Views;
 use sokhoe_server::{App, Handle, Server, ServerConfig};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, Folders};
 use crate::engine;
@@ -24,9 +24,10 @@ pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcom
     let commands = engine::open(&folders)?;
     let views = engine::views(&commands)?;
     let served = super::runtime()?.block_on(async {
+        let stop = StopSignals::listen()?;
         let handle = start(&commands, &views, config).await?;
         say_what_is_served(&commands, &folders, handle.addr(), output)?;
-        until_told_to_stop(&commands).await?;
+        stop.wait(&commands).await;
         handle.shutdown().await;
         anyhow::Ok(())
     });
@@ -70,24 +71,40 @@ fn say_what_is_served(
     Ok(())
 }
 
-/// Waits for ctrl-c or SIGTERM; says it once when the write side stops by itself, and keeps serving what
-/// can still be read.
-pub(crate) async fn until_told_to_stop(commands: &Commands) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for ctrl-c")?;
-    let mut said = false;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            () = tokio::time::sleep(WATCH_EVERY) => {}
-        }
-        if let Some(because) = engine::why_stopped(commands).filter(|_| !said) {
-            said = true;
-            tracing::error!(
-                because,
-                "the log takes no more events; restart after the cause is gone"
-            );
+/// The signals that end a server. They are listened for before anybody is told that it serves: whoever reads
+/// that may stop it at once, and it must then end cleanly.
+#[derive(Debug)]
+pub(crate) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// Begins to listen for ctrl-c and SIGTERM; needs a runtime.
+    pub(crate) fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listen for ctrl-c")?,
+        })
+    }
+
+    /// Waits for one of them; says it once when the write side stops by itself, and keeps serving what can still
+    /// be read.
+    pub(crate) async fn wait(mut self, commands: &Commands) {
+        let mut said = false;
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+            }
+            if let Some(because) = engine::why_stopped(commands).filter(|_| !said) {
+                said = true;
+                tracing::error!(
+                    because,
+                    "the log takes no more events; restart after the cause is gone"
+                );
+            }
         }
     }
 }
