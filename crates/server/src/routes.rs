@@ -335,6 +335,12 @@ pub(crate) static ROUTES: &[Route] = &[
     asset("/assets/page.js", "text/javascript", |v, r| {
         Box::pin(pages::page_js(v, r))
     }),
+    asset("/assets/show.js", "text/javascript", |v, r| {
+        Box::pin(pages::show_js(v, r))
+    }),
+    asset("/assets/texts.js", "text/javascript", |v, r| {
+        Box::pin(pages::texts_js(v, r))
+    }),
     asset("/assets/docs.js", "text/javascript", |v, r| {
         Box::pin(pages::docs_js(v, r))
     }),
@@ -422,6 +428,8 @@ mod tests {
         "/",
         "/assets/page.css",
         "/assets/page.js",
+        "/assets/show.js",
+        "/assets/texts.js",
         "/assets/docs.js",
     ];
 

@@ -44,7 +44,11 @@ async function draw() {
   document.getElementById("about").textContent = description.info.description;
   const page = document.getElementById("docs");
   page.replaceChildren(node("h2", "Routes"));
-  for (const [path, item] of Object.entries(description.paths)) {
+  // What programs use comes first; pages and their parts last.
+  const rank = (path) => ["/v1/", "/fhir/"].findIndex((start) => path.startsWith(start)) >>> 0;
+  const paths = Object.entries(description.paths).filter(([path]) => !path.startsWith("/assets/"));
+  paths.sort(([one], [other]) => rank(one) - rank(other));
+  for (const [path, item] of paths) {
     for (const [method, operation] of Object.entries(item)) page.append(route(path, method, operation));
   }
   page.append(node("h2", "Events and answers"));

@@ -1,51 +1,14 @@
 // The one plain page: signs in with a token, finds a person, shows the record and its history.
 // Everything from the server is set as text, never as markup.
 
-const TEXTS = {
-  vi: {
-    enter: "Đăng nhập", token: "Mã truy cập (token)", leave: "Thoát", find: "Tìm người", purpose: "Mục đích xem",
-    purpose_TREAT: "Khám, điều trị", purpose_PATRQT: "Theo yêu cầu của người bệnh",
-    purpose_PUBHLTH: "Y tế công cộng", purpose_HOPERAT: "Vận hành cơ sở",
-    system: "Loại số (hoặc name, id)", value: "Số hoặc tên", as_of: "Tại thời điểm (vị trí hoặc thời gian)", show: "Xem",
-    history: "Lịch sử", more: "Xem thêm", docs: "Tài liệu", language: "English", position: "Vị trí", version: "phiên bản",
-    nobody: "Không tìm thấy, hoặc không được phép xem.", loading: "Đang tải…", failed: "Không liên lạc được máy chủ.",
-    none: "chưa có", yes: "có", no: "không", unknown: "không rõ", not_asked: "chưa hỏi", withheld: "Không hiển thị",
-    kind: "Sự kiện", when: "Xảy ra", recorded: "Ghi nhận", by: "Người gửi", place: "Cơ sở", content: "Nội dung",
-    chain: "Mã băm", corrected: "đã sửa bởi", corrects: "sửa cho", record: "Sổ sức khỏe", expired: "Hãy đăng nhập lại.",
-    latest: "Mới nhất", series: "Theo thời gian",
-    demographics: "Hành chính", problems: "Bệnh, vấn đề sức khỏe", allergies: "Dị ứng", medications: "Thuốc",
-    vaccinations: "Tiêm chủng", observations: "Chỉ số, xét nghiệm", encounters: "Lượt khám", procedures: "Thủ thuật",
-    pregnancies: "Thai sản", family_history: "Tiền sử gia đình", risk_factors: "Yếu tố nguy cơ", documents: "Tài liệu",
-    social: "Xã hội, quản lý",
-  },
-  en: {
-    enter: "Sign in", token: "Access token", leave: "Sign out", find: "Find a person", purpose: "Purpose",
-    purpose_TREAT: "Treatment", purpose_PATRQT: "At the person's request",
-    purpose_PUBHLTH: "Public health", purpose_HOPERAT: "Operations",
-    system: "Kind of number (or name, id)", value: "Number or name", as_of: "As of (position or time)", show: "Show",
-    history: "History", more: "More", docs: "Documentation", language: "Tiếng Việt", position: "Position", version: "version",
-    nobody: "Not found, or not yours to see.", loading: "Loading…", failed: "The server does not answer.",
-    none: "nothing yet", yes: "yes", no: "no", unknown: "unknown", not_asked: "not asked", withheld: "Withheld",
-    kind: "Event", when: "Happened", recorded: "Recorded", by: "Sent by", place: "Facility", content: "Content",
-    chain: "Hash", corrected: "corrected by", corrects: "corrects", record: "Health book", expired: "Please sign in again.",
-    latest: "Latest", series: "Over time",
-    demographics: "Demographics", problems: "Problems", allergies: "Allergies", medications: "Medications",
-    vaccinations: "Vaccinations", observations: "Observations", encounters: "Encounters", procedures: "Procedures",
-    pregnancies: "Pregnancies", family_history: "Family history", risk_factors: "Risk factors", documents: "Documents",
-    social: "Social and programmes",
-  },
-};
-const ANSWERS = ["yes", "no", "unknown", "not_asked"];
-const state = { language: "vi", token: null, claims: {}, person: null, next: null, shown: null };
-const element = (id) => document.getElementById(id);
-const text = (key) => TEXTS[state.language][key] || key.replaceAll("_", " ");
+import { author, bare, kind, newestFirst, node, pairs, section, show, speak, summary, text, when, word } from "/assets/show.js";
 
-function node(tag, content, name) {
-  const made = document.createElement(tag);
-  if (content !== undefined && content !== null) made.append(content);
-  if (name) made.className = name;
-  return made;
-}
+const state = { language: "vi", token: null, claims: {}, person: null, shown: null, events: [], drawn: 0 };
+/** Events of the history drawn at a time. */
+const DRAWN = 30;
+/** Pages of the history fetched at most. */
+const PAGES_MAX = 20;
+const element = (id) => document.getElementById(id);
 
 function claimsOf(token) {
   try {
@@ -64,6 +27,7 @@ async function call(path, options = {}) {
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body;
   if (answer.status === 401) { leave(); throw new Error(text("expired")); }
+  if (answer.status === 403) throw new Error(text("forbidden"));
   if (answer.status === 404) throw new Error(text("nobody"));
   throw new Error(`${body.title || answer.status}: ${body.detail || ""}`);
 }
@@ -80,12 +44,14 @@ async function attempt(work) {
 
 function label() {
   document.documentElement.lang = state.language;
+  speak(state.language);
   for (const item of document.querySelectorAll("[data-text]")) item.textContent = text(item.dataset.text);
   element("language").textContent = text("language");
   element("leave").textContent = text("leave");
   const { role, facility, sub } = state.claims;
-  element("who").textContent = state.token ? [role, facility || sub].filter(Boolean).join(" · ") : "";
+  element("who").textContent = state.token ? [word(role || ""), facility || sub].filter(Boolean).join(" · ") : "";
   if (state.shown) showRecord(state.shown);
+  if (state.shown) showHistory();
 }
 
 function arrange() {
@@ -108,8 +74,8 @@ function enter(token) {
 
 function leave() {
   sessionStorage.removeItem("token");
-  Object.assign(state, { token: null, claims: {}, person: null, next: null, shown: null });
-  element("history").tBodies[0].replaceChildren();
+  Object.assign(state, { token: null, claims: {}, person: null, shown: null, events: [], drawn: 0 });
+  element("history").replaceChildren();
   element("sections").replaceChildren();
   element("found").replaceChildren();
   arrange();
@@ -127,13 +93,14 @@ async function find() {
     const { items } = await call("/v1/people/search", { method: "POST", headers, body });
     if (!items.length) throw new Error(text("nobody"));
     if (items.length === 1) state.person = items[0].person_id;
-    else element("found").replaceChildren(...items.map(choice));
+    else element("found").replaceChildren(node("li", text("choose")), ...items.map(choice));
   });
   if (state.person) await open(state.person);
 }
 
 function choice(hit) {
-  const button = node("button", [hit.name || hit.person_id, hit.birth_date].filter(Boolean).join(" · "));
+  const shown = [hit.name || hit.person_id, hit.sex && word(hit.sex), when(hit.birth_date)];
+  const button = node("button", shown.filter(Boolean).join(" · "));
   button.type = "button";
   button.addEventListener("click", () => open(hit.person_id));
   return node("li", button);
@@ -144,116 +111,115 @@ async function open(person) {
   state.shown = null;
   element("book").hidden = true;
   await attempt(async () => {
-    const asOf = element("as_of").value.trim();
-    const query = asOf ? `?as_of=${encodeURIComponent(asOf)}` : "";
-    showRecord(await call(`/v1/people/${encodeURIComponent(person)}${query}`));
-    element("history").tBodies[0].replaceChildren();
-    await history(`/v1/people/${encodeURIComponent(person)}/events?limit=50`);
+    const path = `/v1/people/${encodeURIComponent(person)}`;
+    const moment = element("as_of").value;
+    const query = moment ? `?as_of=${encodeURIComponent(`${moment}:00+07:00`)}` : "";
+    const record = await call(path + query);
+    state.events = await events(`${path}/events?limit=1000`);
+    showRecord(record);
+    showHistory();
     element("book").hidden = false;
   });
 }
 
+async function events(path) {
+  const all = [];
+  for (let pages = 0; path && pages < PAGES_MAX; pages += 1) {
+    const page = await call(path);
+    all.push(...page.items);
+    path = page.next;
+  }
+  return all;
+}
+
+/** What matters at the bedside comes first, numbers and addresses last. */
+const ORDER = ["allergies", "problems", "observations", "medications", "vaccinations", "encounters", "procedures", "pregnancies",
+  "social", "risk_factors", "family_history", "documents", "demographics"];
+const OPEN = ["allergies", "problems", "observations", "medications"];
+
 function showRecord(record) {
   state.shown = record;
-  const demographics = record.sections.demographics || {};
-  const name = demographics.name && (demographics.name.full || demographics.name);
-  element("name").textContent = typeof name === "string" ? name : text("record");
-  element("position").textContent = `${text("position")} ${record.position} · ${text("version")} ${record.version}`;
-  const sections = Object.entries(record.sections).map(([key, value]) => {
+  const { name, sex, birth_date: born, died_on: died, identifiers } = record.sections.demographics || {};
+  element("name").textContent = name?.full || text("record");
+  const about = [sex && word(sex), born && `${text("born")} ${when(born)}${age(born, died)}`, died && `${text("died")} ${when(died)}`];
+  for (const { system, value } of identifiers || []) about.push(`${word(system)} ${value}`);
+  element("about").textContent = about.filter(Boolean).join(" · ");
+  const moment = element("as_of").value;
+  const past = moment ? [`${text("as_it_was")} ${when(`${moment}:00+07:00`)}`] : [];
+  past.push(`${text("true_at")} ${record.position}`, `${text("version")} ${record.version}`);
+  element("position").textContent = past.join(" · ");
+  const names = [...new Set([...ORDER, ...Object.keys(record.sections)])].filter((key) => key in record.sections);
+  const withheld = (record.withheld || []).map((part) => part.section);
+  const sections = names.map((key) => {
+    const [value, elsewhere] = [record.sections[key], withheld.includes(key)];
     const box = node("details");
-    const count = Array.isArray(value) ? ` (${value.length})` : "";
-    box.append(node("summary", text(key) + count), show(value));
-    box.open = ["demographics", "allergies", "problems"].includes(key);
+    const title = node("summary", text(key));
+    if (Array.isArray(value) && value.length) title.append(` (${value.length})`);
+    if (elsewhere) title.append(" ", node("span", text("more_elsewhere"), "mark"));
+    else if (bare(key, value)) title.append(" ", node("span", text("none"), "mark"));
+    box.append(title, section(key, value, elsewhere));
+    box.open = OPEN.includes(key);
     return box;
   });
-  for (const { section, because } of record.withheld || []) {
-    sections.push(node("p", `${text("withheld")}: ${text(section)} (${because})`, "quiet"));
-  }
+  if (withheld.length) sections.unshift(node("p", `${text("withheld")}: ${withheld.map(text).join(", ")}.`, "notice"));
   element("sections").replaceChildren(...sections);
 }
 
-function empty(value) {
-  return value === null || (Array.isArray(value) && !value.length) ||
-    (typeof value === "object" && !Object.keys(value).length);
+function age(born, died) {
+  const [from, to] = [new Date(born), died ? new Date(died) : new Date()];
+  let years = to.getFullYear() - from.getFullYear();
+  if (new Date(to.getFullYear(), from.getMonth(), from.getDate()) > to) years -= 1;
+  return Number.isNaN(years) || died ? "" : ` (${years} ${text("age")})`;
 }
 
-function show(value) {
-  if (empty(value)) return node("span", text("none"), "quiet");
-  if (typeof value === "string") return node("span", ANSWERS.includes(value) ? text(value) : value);
-  if (typeof value !== "object") return node("span", typeof value === "boolean" ? text(value ? "yes" : "no") : String(value));
-  if (Array.isArray(value)) return showList(value);
-  if (value.system && value.code) return showCode(value);
-  if (value.value !== undefined && value.unit) return node("span", `${value.comparator || ""}${value.value} ${value.unit}`);
-  const table = node("table");
-  for (const [key, item] of Object.entries(value)) {
-    const row = table.insertRow();
-    row.append(node("th", text(key)), node("td", show(item)));
-  }
-  return table;
-}
-
-function showCode(code) {
-  const shown = node("span", code.display ? `${code.display} ` : "");
-  shown.append(node("code", `${code.system} ${code.code}`));
-  return shown;
-}
-
-function showList(list) {
-  const rows = list.every((item) => typeof item === "object" && item !== null && !Array.isArray(item));
-  if (!rows) {
-    const shown = node("ul");
-    for (const item of list) shown.append(node("li", show(item)));
-    return shown;
-  }
-  const quiet = ["event_id", "recorded_at", "author", "source"];
-  const keys = [...new Set(list.flatMap((item) => Object.keys(item)))].filter((key) => !quiet.includes(key));
+function showHistory() {
   const table = node("table");
   const head = table.createTHead().insertRow();
-  for (const key of keys) head.append(node("th", text(key)));
-  const body = table.createTBody();
-  for (const item of list) {
-    const row = body.insertRow();
-    for (const key of keys) row.append(node("td", key in item ? show(item[key]) : ""));
-  }
-  return table;
+  for (const key of ["time", "kind", "content", "place", "details"]) head.append(node("th", text(key)));
+  table.createTBody();
+  element("history").replaceChildren(table);
+  state.drawn = 0;
+  showMore();
 }
 
-async function history(path) {
-  const page = await call(path);
-  const table = element("history");
-  const columns = ["position", "kind", "when", "recorded", "by", "content", "chain"];
-  const head = node("tr");
-  for (const key of columns) head.append(node("th", text(key)));
-  table.tHead.replaceChildren(head);
-  for (const event of page.items) table.tBodies[0].append(historyRow(event));
-  state.next = page.next;
-  element("more").hidden = !page.next;
+function showMore() {
+  const rows = newestFirst(state.events).slice(state.drawn, state.drawn + DRAWN).map(historyRow);
+  state.drawn += rows.length;
+  element("history").querySelector("tbody").append(...rows);
+  element("more").hidden = state.drawn >= state.events.length;
+  element("more").textContent = `${text("more")} (${state.events.length - state.drawn})`;
 }
 
 function historyRow(event) {
   const row = node("tr", null, event.voided ? "voided" : "");
-  const content = node("details");
-  content.append(node("summary", text("content")), show(event.data));
-  const links = node("td", content);
-  for (const key of ["corrects", "corrected_by"]) {
-    const others = [event[key]].flat().filter(Boolean);
-    const name = text(key === "corrects" ? "corrects" : "corrected");
-    if (others.length) links.append(node("p", `${name} ${others.join(", ")}`, "quiet"));
-  }
-  const sender = [event.recorded_by, event.facility].filter(Boolean).join(" · ");
-  for (const value of [event.position, text(event.kind), event.occurred_at, event.recorded_at, sender]) {
-    row.append(node("td", value === undefined ? "" : String(value)));
-  }
-  const hash = node("td", (event.hash || "").slice(0, 16), "hash");
-  hash.title = `${event.hash} ← ${event.previous_hash}`;
-  row.append(links, hash);
+  const content = node("td", summary(event));
+  if (event.voided) content.append(" ", node("span", text("voided"), "mark voided"));
+  else if (event.corrected_by) content.append(" ", node("span", text("corrected"), "mark corrected"));
+  const fold = node("details", node("summary", text("details")));
+  fold.addEventListener("toggle", () => { if (fold.open && !fold.querySelector("table")) fold.append(whole(event)); });
+  row.append(node("td", when(event.occurred_at)), node("td", kind(event.kind)), content, node("td", event.facility || ""), node("td", fold));
   return row;
+}
+
+/** Everything an event says, and how it hangs in the chain. */
+function whole(event) {
+  const hash = (value) => node("code", value);
+  const rows = [["content", show(event.data)], ["by", event.author ? author(event.author) : ""], ["recorded_by", event.recorded_by],
+    ["recorded_at", when(event.recorded_at)], ["corrects", others(event.corrects)], ["corrected", others(event.corrected_by)],
+    ["event", hash(event.event_id)], ["position", String(event.position)], ["hash", hash(event.hash)], ["previous_hash", hash(event.previous_hash)]];
+  return pairs(rows.filter(([, value]) => value).map(([key, value]) => [text(key), value]));
+}
+
+function others(ids) {
+  const all = [ids].flat().filter(Boolean);
+  return all.length ? node("code", all.join(", ")) : "";
 }
 
 element("enter").addEventListener("submit", (event) => { event.preventDefault(); enter(element("token").value); element("token").value = ""; });
 element("find").addEventListener("submit", (event) => { event.preventDefault(); find(); });
 element("moment").addEventListener("submit", (event) => { event.preventDefault(); open(state.person); });
-element("more").addEventListener("click", () => attempt(() => history(state.next)));
+element("now").addEventListener("click", () => { element("as_of").value = ""; open(state.person); });
+element("more").addEventListener("click", showMore);
 element("leave").addEventListener("click", leave);
 element("language").addEventListener("click", () => {
   state.language = state.language === "vi" ? "en" : "vi";

@@ -39,6 +39,20 @@ pub(super) async fn page_js(_: Visit, _: Request) -> Answer {
     ))
 }
 
+pub(super) async fn show_js(_: Visit, _: Request) -> Answer {
+    Ok(text(
+        "text/javascript; charset=utf-8",
+        include_str!("../page/show.js"),
+    ))
+}
+
+pub(super) async fn texts_js(_: Visit, _: Request) -> Answer {
+    Ok(text(
+        "text/javascript; charset=utf-8",
+        include_str!("../page/texts.js"),
+    ))
+}
+
 pub(super) async fn docs_js(_: Visit, _: Request) -> Answer {
     Ok(text(
         "text/javascript; charset=utf-8",
