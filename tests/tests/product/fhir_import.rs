@@ -1,0 +1,142 @@
+//! `sokhoe import fhir`: everything in the bundles is in the records, whatever the order of the files, and a second
+//! load adds nothing. The orders follow from fixed seeds.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::home::{Home, Served};
+use crate::synthea::{Bundle, Rows, bundles, demographics, shown};
+
+/// The facility that stands for a source whose patients name none.
+const SOURCE_FACILITY: &str = "fhir";
+
+#[test]
+fn every_bundle_is_in_the_records_and_a_second_load_in_another_order_adds_nothing() {
+    let Some(bundles) = bundles() else { return };
+    let home = Home::new();
+    let total: usize = bundles.iter().map(Bundle::len).sum();
+    let kept: usize = bundles.iter().map(Bundle::kept).sum();
+    let first = import(&home, &shuffled(&bundles, 1));
+    assert_eq!(counts(&first), [total, total, 0, 0, kept]);
+    let again = import(&home, &shuffled(&bundles, 2));
+    assert_eq!(counts(&again), [total, 0, total, 0, 0]);
+    assert_eq!(
+        again["position"], first["position"],
+        "the end of the log is where it was"
+    );
+    compare_all(&home, &bundles);
+}
+
+#[test]
+fn another_order_of_files_gives_the_same_records() {
+    let Some(bundles) = bundles() else { return };
+    let home = Home::new();
+    let total: usize = bundles.iter().map(Bundle::len).sum();
+    let summary = import(&home, &shuffled(&bundles, 3));
+    assert_eq!(counts(&summary)[..4], [total, total, 0, 0]);
+    compare_all(&home, &bundles);
+}
+
+/// Imports files and returns the summary.
+fn import(home: &Home, files: &[&Path]) -> Value {
+    let mut arguments: Vec<OsString> = ["import", "fhir", "--json"].map(OsString::from).into();
+    arguments.extend(files.iter().map(|file| file.as_os_str().to_owned()));
+    home.sokhoe(&arguments).well().summary()
+}
+
+fn counts(summary: &Value) -> [usize; 5] {
+    ["read", "accepted", "duplicate", "refused", "kept_whole"]
+        .map(|name| usize::try_from(summary[name].as_u64().unwrap()).unwrap())
+}
+
+/// Compares every person's record and history with their bundle.
+fn compare_all(home: &Home, bundles: &[Bundle]) {
+    let served = home.serve();
+    let registrar = home.hospital(SOURCE_FACILITY);
+    let people: Vec<&Bundle> = bundles
+        .iter()
+        .filter(|bundle| bundle.patient().is_some())
+        .collect();
+    assert_eq!(people.len(), 60);
+    for bundle in people {
+        compare(home, &served, &registrar, bundle);
+    }
+    served.stop();
+}
+
+/// The files in an order that follows from the seed.
+fn shuffled(bundles: &[Bundle], seed: u64) -> Vec<&Path> {
+    let mut files: Vec<&Path> = bundles.iter().map(|bundle| bundle.path.as_path()).collect();
+    let mut state = seed;
+    for last in (1..files.len()).rev() {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let other = usize::try_from(state >> 33).unwrap() % (last + 1);
+        files.swap(last, other);
+    }
+    files
+}
+
+/// Compares one person's record and history with their bundle.
+fn compare(home: &Home, served: &Served, registrar: &str, bundle: &Bundle) {
+    let patient = bundle.patient().expect("somebody's bundle");
+    let id = patient["id"].as_str().expect("an id");
+    let identifier = serde_json::json!({"identifier": {"system": "mrn/fhir", "value": id}});
+    let request = served.by(registrar).treating();
+    let found = request.post(
+        "/v1/people/search",
+        "application/json",
+        identifier.to_string(),
+    );
+    let found = found.expect(200).json();
+    let person = found["items"][0]["person_id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{id}: {found}"));
+
+    let token = home.citizen(person);
+    let record = served.record(&token, person).expect(200).json();
+    let mut wanted = bundle.rows();
+    let who = wanted
+        .remove(&("demographics", format!("Patient/{id}")))
+        .expect("a patient");
+    assert_eq!(demographics(&record), who);
+    same(id, &wanted, &shown(&record));
+
+    let mut counts = bundle.counts();
+    counts.insert("Patient".into(), 1);
+    let history = served.history(&token, person);
+    let mut records: Vec<&str> = history
+        .iter()
+        .map(|entry| entry["source"]["record"].as_str().unwrap())
+        .collect();
+    // A condition that is over, and somebody who died, are two events of one resource.
+    records.sort_unstable();
+    records.dedup();
+    for (kind, count) in counts {
+        let prefix = format!("{kind}/");
+        let found = records
+            .iter()
+            .filter(|record| record.starts_with(&prefix))
+            .count();
+        assert_eq!(found, count, "{kind} in the history of {id}");
+    }
+}
+
+/// Fails with the rows that differ, and only those.
+fn same(id: &str, wanted: &Rows, found: &Rows) {
+    let missing: Vec<_> = wanted
+        .iter()
+        .filter(|(key, row)| found.get(key) != Some(row))
+        .collect();
+    let other: Vec<_> = found
+        .iter()
+        .filter(|(key, row)| wanted.get(key) != Some(row))
+        .collect();
+    assert!(
+        missing.is_empty() && other.is_empty(),
+        "{id}\nin the bundle: {missing:#?}\nin the record: {other:#?}"
+    );
+}
