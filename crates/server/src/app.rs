@@ -333,7 +333,7 @@ fn unread(error: ReadError) -> Problem {
     match error {
         ReadError::NotThere { durable, .. } => Problem::new(
             Kind::BadRequest,
-            format!("the log ends at position {durable}"),
+            format!("the record as of then is not there yet: the log ends at position {durable}"),
         ),
         ReadError::TooLate { reached, .. } => {
             Problem::not_reached(format!("reads have reached position {reached}; ask again"))

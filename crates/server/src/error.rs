@@ -223,8 +223,16 @@ impl Problem {
         self
     }
 
-    /// Moves the bad fields' pointers under the place where the content stood.
+    /// Moves the bad fields' pointers under the place where the content stood; names the place alone where no field
+    /// is to blame.
     pub(crate) fn within(mut self, place: &str) -> Self {
+        if self.0.errors.is_empty() {
+            self.0.errors.push(FieldError {
+                pointer: String::new(),
+                code: self.0.kind.name(),
+                detail: self.0.detail.clone().into_owned(),
+            });
+        }
         for error in &mut self.0.errors {
             error.pointer.insert_str(0, place);
         }

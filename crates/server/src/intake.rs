@@ -13,6 +13,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Incoming, ContentDigest), Problem> {
     Ok((incoming, ContentDigest::of_json(&node)))
 }
 
+/// Reads one event of a batch; places in it are columns, for the batch counts its lines itself.
+pub(crate) fn read_line(bytes: &[u8]) -> Result<(Incoming, ContentDigest), Problem> {
+    let node = json::parse(bytes).map_err(|error| {
+        let JsonError { column, what, .. } = error;
+        Problem::new(Kind::Malformed, format!("column {column}: {what}"))
+    })?;
+    let incoming = read_event(&node).map_err(invalid)?;
+    Ok((incoming, ContentDigest::of_json(&node)))
+}
+
 /// Says where bytes stop being JSON.
 pub(crate) fn malformed(error: &JsonError) -> Problem {
     let JsonError {

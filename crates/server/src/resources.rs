@@ -93,10 +93,13 @@ pub(crate) fn of_event(
         occurred_at,
         ..found.event.clone()
     };
-    let rendered = render(&event, Some(survivor));
-    Ok(rendered.map_or(Shown::Nothing, |rendered| {
-        Shown::Resource(rendered.into_value())
-    }))
+    let Some(rendered) = render(&event, Some(survivor)) else {
+        return Ok(Shown::Nothing);
+    };
+    let mut resource = rendered.into_value();
+    // What was kept whole names itself as its source did; here it is found under the event's id.
+    resource["id"] = json!(event.event_id);
+    Ok(Shown::Resource(resource))
 }
 
 /// What an event says after its corrections.

@@ -23,11 +23,22 @@ pub(crate) enum Wanted {
 pub(crate) fn read(bytes: &[u8]) -> Result<Wanted, Problem> {
     let node = json::parse(bytes).map_err(|error| malformed(&error))?;
     let Some(identifier) = node.get("identifier") else {
-        refuse_others(&node, "", &["name", "birth_date"])?;
+        let known = ["name", "birth_date"];
+        refuse_others(
+            &node,
+            "",
+            &known,
+            "an identifier, or a name and a birth_date",
+        )?;
         return demographics(&node);
     };
-    refuse_others(&node, "", &["identifier"])?;
-    refuse_others(identifier, "/identifier", &["system", "value"])?;
+    refuse_others(&node, "", &["identifier"], "an identifier alone")?;
+    refuse_others(
+        identifier,
+        "/identifier",
+        &["system", "value"],
+        "a system and a value",
+    )?;
     let system = term(identifier, "/identifier", "system")?;
     let value = term(identifier, "/identifier", "value")?;
     let system = IdentifierSystem::parse(&system).ok_or_else(|| {
@@ -75,7 +86,7 @@ fn term(node: &Node<'_>, at: &str, key: &str) -> Result<String, Problem> {
     }
 }
 
-fn refuse_others(node: &Node<'_>, at: &str, known: &[&str]) -> Result<(), Problem> {
+fn refuse_others(node: &Node<'_>, at: &str, known: &[&str], words: &str) -> Result<(), Problem> {
     let Some(members) = node.as_object() else {
         return Err(Problem::field(at, "wrong_type", "expected an object"));
     };
@@ -85,7 +96,7 @@ fn refuse_others(node: &Node<'_>, at: &str, known: &[&str]) -> Result<(), Proble
     {
         None => Ok(()),
         Some(_) => {
-            let expected = format!("expected only: {}", known.join(", "));
+            let expected = format!("expected {words}");
             Err(Problem::field(at, "unknown_field", expected))
         }
     }

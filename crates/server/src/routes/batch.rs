@@ -161,7 +161,7 @@ impl Batch {
     }
 
     async fn submit(&mut self, line: u64, text: &[u8]) {
-        match intake::read(text) {
+        match intake::read_line(text) {
             Ok((incoming, digest)) => {
                 self.submission.push(incoming, digest).await;
                 self.waiting_bytes += text.len();
@@ -250,13 +250,16 @@ async fn atomic(visit: Visit, body: Body) -> Answer {
     let _room = shared.room()?;
     let bytes = read_whole(body, "an atomic batch", limits.atomic_bytes_max, limits).await?;
     let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    let lines: Vec<&[u8]> = match bytes.len() {
+        0 => Vec::new(),
+        _ => text.split(|byte| *byte == b'\n').collect(),
+    };
     let (count, count_max) = (lines.len(), limits.atomic_events_max);
     if count > count_max {
         let detail = format!("an atomic batch may have at most {count_max} events");
         return Err(Problem::new(Kind::TooLarge, detail));
     }
-    let read: Vec<Result<_, Problem>> = lines.into_iter().map(intake::read).collect();
+    let read: Vec<Result<_, Problem>> = lines.into_iter().map(intake::read_line).collect();
     if let Some(at) = read.iter().position(Result::is_err) {
         let outcomes: Vec<_> = read
             .into_iter()

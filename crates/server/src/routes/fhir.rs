@@ -345,6 +345,8 @@ fn answer_entry(entries: &mut [Value], place: &Place, became: &Became) {
 /// Shows one resource: a person as Patient, an event as the resource it is or came from.
 pub(super) async fn resource(visit: Visit, request: Request) -> Answer {
     let purpose = visit.purpose(&request)?;
+    // Answers are JSON whatever these say.
+    Query::parse(request.uri().query(), &["_format", "_pretty"])?;
     let app = &visit.shared.app;
     let (resource_type, id) = (visit.part("type")?.to_owned(), visit.part("id")?);
     let position = app.standing().durable;

@@ -112,7 +112,10 @@ pub(super) async fn history(visit: Visit, request: Request) -> Answer {
     let next = page
         .next
         .map(|after| format!("/v1/people/{person}/events?cursor={after}&limit={limit}"));
-    let listed = Listed { items: &page.items, next };
+    let listed = Listed {
+        items: &page.items,
+        next,
+    };
     let mut response = json(status::OK, &listed)?;
     personal(response.headers_mut(), page.position, None)?;
     Ok(response)

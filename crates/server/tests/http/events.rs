@@ -279,3 +279,27 @@ async fn metrics_and_checkpoint_need_no_token_and_show_no_one() {
         checkpoint.body
     );
 }
+
+#[tokio::test]
+async fn a_malformed_line_is_named_once_by_its_number_and_column() {
+    let house = House::open().await;
+    let body = format!("{}\n{{bad\n", registration(1));
+    let lines = post(&house, "/v1/events/batch", NDJSON, &body)
+        .await
+        .lines();
+    assert_eq!(
+        (&lines[0]["status"], &lines[1]["line"]),
+        (&201.into(), &2.into())
+    );
+    let detail = lines[1]["detail"].as_str().unwrap();
+    assert!(detail.starts_with("column 2: "), "{detail}");
+}
+
+#[tokio::test]
+async fn a_batch_of_nothing_is_answered_with_nothing() {
+    let house = House::open().await;
+    for path in ["/v1/events/batch", "/v1/events/batch?atomic=true"] {
+        let answer = post(&house, path, NDJSON, "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{path}");
+    }
+}

@@ -1,0 +1,109 @@
+//! Bundles in and resources out, as another system sees them.
+
+use serde_json::{Value, json};
+use sokhoe_access::Role;
+
+use crate::house::House;
+use crate::peer::{Answer, send};
+use crate::sent::post;
+
+fn bundle(kind: &str, resources: &[Value]) -> String {
+    let entries: Vec<Value> = resources
+        .iter()
+        .map(|resource| json!({"resource": resource}))
+        .collect();
+    json!({"resourceType": "Bundle", "type": kind, "entry": entries}).to_string()
+}
+
+fn patient() -> Value {
+    json!({"resourceType": "Patient", "id": "p1", "birthDate": "1980-01-01", "gender": "male",
+           "name": [{"family": "Mẫu"}]})
+}
+
+fn height(cm: u32) -> Value {
+    json!({"resourceType": "Observation", "id": "o1", "status": "final",
+           "subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2026-11-01T08:00:00+07:00",
+           "code": {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]},
+           "valueQuantity": {"value": cm, "unit": "cm", "system": "http://unitsofmeasure.org", "code": "cm"}})
+}
+
+async fn take(house: &House, body: &str) -> Answer {
+    post(house, "/fhir/R4", "application/fhir+json", body).await
+}
+
+async fn read(house: &House, location: &str) -> Answer {
+    let token = house.bearer(Role::Hospital);
+    let headers = [
+        ("authorization", token.as_str()),
+        ("sokhoe-purpose", "TREAT"),
+    ];
+    send(
+        house.addr,
+        &format!("GET /fhir/R4/{location}"),
+        &headers,
+        "",
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_entry_of_a_transaction_is_found_where_its_answer_says() {
+    let house = House::open().await;
+    let claim = json!({"resourceType": "Claim", "id": "of-the-source", "patient": {"reference": "Patient/p1"}});
+    let body = bundle("transaction", &[patient(), height(170), claim]);
+    let answer = take(&house, &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for entry in answer.json()["entry"].as_array().unwrap() {
+        assert_eq!(entry["response"]["status"], "201 Created");
+        let location = entry["response"]["location"].as_str().unwrap();
+        let found = read(&house, location).await;
+        assert_eq!(found.status, 200, "{location}");
+        let resource = found.json();
+        let (kind, id) = (&resource["resourceType"], &resource["id"]);
+        assert_eq!(
+            format!("{}/{}", kind.as_str().unwrap(), id.as_str().unwrap()),
+            location
+        );
+    }
+    for entry in take(&house, &body).await.json()["entry"]
+        .as_array()
+        .unwrap()
+    {
+        assert_eq!(
+            entry["response"]["status"], "200 OK",
+            "the second time adds nothing"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_transaction_names_the_entry_and_takes_nothing() {
+    let house = House::open().await;
+    take(&house, &bundle("transaction", &[patient(), height(170)])).await;
+    let fresh = json!({"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"},
+                       "code": {"text": "ho"}});
+    let before = house.commands.opener().reader().position().get();
+    let changed = take(&house, &bundle("transaction", &[fresh, height(171)])).await;
+    assert_eq!(changed.status, 409);
+    assert_eq!(
+        changed.json()["issue"][0]["expression"][0],
+        "/entry/1/resource"
+    );
+    assert_eq!(house.commands.opener().reader().position().get(), before);
+    let corrected = take(&house, &bundle("batch", &[height(171)])).await.json();
+    assert_eq!(
+        corrected["entry"][0]["response"]["status"], "200 OK",
+        "a batch corrects: {corrected}"
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_parameter_of_a_resource_is_said() {
+    let house = House::open().await;
+    let path = format!("Patient/{}", crate::house::CITIZEN);
+    assert_eq!(
+        read(&house, &format!("{path}?_format=json")).await.status,
+        404
+    );
+    assert_eq!(read(&house, &format!("{path}?fields=id")).await.status, 400);
+}
