@@ -173,7 +173,7 @@ const COLUMNS = {
     ["since", (e) => day(e.started_on || e.occurred_at)], ["days", (e) => e.days ?? ""], ["place", (e) => e.facility || ""]],
   vaccinations: [["vaccine", (e) => named(e.vaccine)], ["dose_number", (e) => e.dose_number ?? ""], ["time", (e) => day(e.occurred_at)],
     ["status", (e) => word(e.status)], ["lot", (e) => e.lot || ""], ["place", (e) => e.facility || ""]],
-  encounters: [["time", (e) => when(e.started_at || e.occurred_at)], ["kind", (e) => word(e.class || "")], ["reason", (e) => named(e.reason)],
+  encounters: [["time", (e) => when(e.started_at || e.occurred_at)], ["type", (e) => word(e.class || "")], ["reason", (e) => named(e.reason)],
     ["problem", (e) => (e.diagnoses || []).map((d) => named(d.code)).join("; ")], ["place", (e) => e.facility || ""]],
   procedures: [["procedure", (e) => named(e.code)], ["time", (e) => day(e.performed_on || e.occurred_at)], ["result", (e) => named(e.outcome)],
     ["place", (e) => e.facility || ""]],
@@ -221,9 +221,11 @@ function sorted(name, entries) {
 function lists(entries) {
   const hidden = [...QUIET, "author", "encounter_id", "occurred_at", "facility", "inputs", "appointment_id", "disputed_event_id", "disputed", "corrected", "self_reported"];
   const keys = [...new Set(entries.flatMap((entry) => Object.keys(entry)))].filter((key) => !hidden.includes(key));
-  const columns = [["time", (e) => day(e.occurred_at)]];
+  // A day of its own, as an appointment's, says more than the day of writing it down.
+  const dated = keys.some((key) => key.endsWith("_on"));
+  const columns = dated ? [] : [["time", (e) => day(e.occurred_at)]];
   for (const key of keys) columns.push([key, (e) => (empty(e[key]) ? "" : show(e[key], key)), field(key)]);
-  columns.push(["place", (e) => e.facility || ""]);
+  if (!keys.some((key) => key.endsWith("facility"))) columns.push(["place", (e) => e.facility || ""]);
   return table(entries, columns);
 }
 
