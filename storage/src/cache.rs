@@ -187,6 +187,7 @@ impl Cached {
 fn decode_head(bytes: &[u8; HEAD_BYTES]) -> Option<Moved> {
     Some(Moved {
         stream: StreamId(field(bytes, 0)?),
+        number: None,
         hash: EventHash(field(bytes, 16)?),
         version: u64_at(bytes, 48)?,
         address: Address::from_raw(u64_at(bytes, 56)?)?,
@@ -322,6 +323,7 @@ mod tests {
             }),
             heads: vec![Moved {
                 stream: StreamId([4; 16]),
+                number: None,
                 version: 5,
                 hash: EventHash([6; 32]),
                 address: Address::new(1, 512),

@@ -13,7 +13,7 @@ use crate::draft::{Draft, Stamped};
 use crate::error::{AppendError, WriteFailure};
 use crate::format::frame::append_frame;
 use crate::format::group::{FLAG_CLEAN_STOP, GROUP_HEADER_BYTES, TRAILER_BYTES};
-use crate::heads::{Moved, StreamHash};
+use crate::heads::{Head, Moved, StreamHash};
 use crate::index::{Entry, has_entry};
 use crate::position::{Address, Position};
 use crate::shared::{Durable, Shared};
@@ -85,6 +85,8 @@ pub(crate) struct GroupBuilder {
     group_bytes_max: usize,
     request_events: usize,
     request_bytes: usize,
+    /// Room for the heads that a request's events follow.
+    durable_heads: Vec<Option<Head>>,
 }
 
 impl GroupBuilder {
@@ -104,6 +106,7 @@ impl GroupBuilder {
             group_bytes_max,
             request_events: 0,
             request_bytes: 0,
+            durable_heads: Vec::new(),
         }
     }
 
@@ -175,13 +178,7 @@ impl GroupBuilder {
         if let Some(speculative) = self.speculative.get(stream) {
             return Some(speculative.head);
         }
-        let head = self.shared.heads.get(stream)?;
-        Some(Moved {
-            stream: *stream,
-            version: head.version,
-            hash: head.hash,
-            address: head.address,
-        })
+        Some(self.shared.heads.get(stream)?.of(*stream))
     }
 
     fn check(&self, drafts: &[Draft]) -> Result<(usize, usize), AppendError> {
@@ -207,13 +204,29 @@ impl GroupBuilder {
         let (count, bytes) = self.check(drafts)?;
         self.request_events = count;
         self.request_bytes = bytes;
-        stamped.extend(drafts.iter().map(|draft| self.stamp(draft)));
+        if let [draft] = drafts {
+            stamped.push(self.stamp(draft));
+            return Ok(());
+        }
+        // A head that moves meanwhile, by this request or by a group in flight, is among the speculative ones.
+        let mut heads = std::mem::take(&mut self.durable_heads);
+        let streams = drafts.iter().map(|draft| &draft.stream);
+        self.shared.heads.get_all(streams, &mut heads);
+        stamped.extend(drafts.iter().zip(heads.drain(..)).map(|(draft, durable)| {
+            let speculative = self.speculative.get(&draft.stream).map(|s| s.head);
+            let before = speculative.or_else(|| durable.map(|head| head.of(draft.stream)));
+            self.stamp_after(draft, before)
+        }));
+        self.durable_heads = heads;
         Ok(())
     }
 
     /// Stamps one event and appends its frame.
     pub(crate) fn stamp(&mut self, draft: &Draft) -> Stamped {
-        let before = self.head(&draft.stream);
+        self.stamp_after(draft, self.head(&draft.stream))
+    }
+
+    fn stamp_after(&mut self, draft: &Draft, before: Option<Moved>) -> Stamped {
         let version = before.map_or(1, |head| head.version + 1);
         let previous = before.map_or(EventHash::ZERO, |head| head.hash);
         let recorded_at_us = self.group.time_us;
@@ -240,6 +253,7 @@ impl GroupBuilder {
         );
         let head = Moved {
             stream: draft.stream,
+            number: before.and_then(|head| head.number),
             version,
             hash,
             address,

@@ -35,9 +35,24 @@ pub struct Head {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moved {
     pub(crate) stream: StreamId,
+    /// The stream's number, when whoever moves the head has met it, which spares looking it up again.
+    pub(crate) number: Option<u32>,
     pub(crate) version: u64,
     pub(crate) hash: EventHash,
     pub(crate) address: Address,
+}
+
+impl Head {
+    /// Names the stream whose head it is.
+    pub(crate) fn of(self, stream: StreamId) -> Moved {
+        Moved {
+            stream,
+            number: Some(self.number),
+            version: self.version,
+            hash: self.hash,
+            address: self.address,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -85,25 +100,31 @@ impl Heads {
     }
 
     fn shard(&self, stream: &StreamId) -> Option<&RwLock<Shard>> {
-        let [low, ..] = self.hash.of(stream).to_le_bytes();
-        self.shards.get(usize::from(low))
+        // Within a shard the map picks the bucket by the low bits and tells entries apart by the top seven.
+        let [.., shard, _] = self.hash.of(stream).to_le_bytes();
+        self.shards.get(usize::from(shard))
     }
 
     pub(crate) fn get(&self, stream: &StreamId) -> Option<Head> {
-        let number = *read(self.shard(stream)?).get(stream)?;
-        let stored = self.stored(number)?;
-        let address = Address::from_raw(stored.address)?;
-        Some(Head {
-            number,
-            version: stored.version,
-            hash: stored.hash,
-            address,
-        })
+        let number = self.known_number(stream)?;
+        head_at(&read(&self.chunks), number)
     }
 
-    fn stored(&self, number: u32) -> Option<Stored> {
-        let at = usize::try_from(number).ok()?;
-        read(&self.chunks).get(at / CHUNK)?.get(at % CHUNK).copied()
+    /// Adds the heads of several streams in their order: many at once wait for memory together, not in turn.
+    pub(crate) fn get_all<'a>(
+        &self,
+        streams: impl Iterator<Item = &'a StreamId>,
+        found: &mut Vec<Option<Head>>,
+    ) {
+        let numbers: Vec<Option<u32>> = streams.map(|stream| self.known_number(stream)).collect();
+        for part in numbers.chunks(HEADS_PER_LOCK) {
+            let chunks = read(&self.chunks);
+            found.extend(part.iter().map(|number| head_at(&chunks, (*number)?)));
+        }
+    }
+
+    fn known_number(&self, stream: &StreamId) -> Option<u32> {
+        read(self.shard(stream)?).get(stream).copied()
     }
 
     /// Moves heads, in log order; a head never goes back.
@@ -111,7 +132,8 @@ impl Heads {
         let mut numbers = Vec::with_capacity(HEADS_PER_LOCK.min(moved.len()));
         for part in moved.chunks(HEADS_PER_LOCK) {
             numbers.clear();
-            numbers.extend(part.iter().map(|head| self.number_of(&head.stream)));
+            let number = |head: &Moved| head.number.unwrap_or_else(|| self.number_of(&head.stream));
+            numbers.extend(part.iter().map(number));
             let mut chunks = write(&self.chunks);
             for (head, number) in part.iter().zip(&numbers) {
                 store(&mut chunks, *number, head);
@@ -124,8 +146,8 @@ impl Heads {
         let Some(shard) = self.shard(stream) else {
             return 0;
         };
-        if let Some(number) = read(shard).get(stream) {
-            return *number;
+        if let Some(number) = read(shard).get(stream).copied() {
+            return number;
         }
         let number = self.count.fetch_add(1, Ordering::AcqRel);
         write(shard).insert(*stream, number);
@@ -152,6 +174,7 @@ impl Heads {
                 let address = Address::from_raw(head.address)?;
                 Some(Moved {
                     stream: *stream,
+                    number: None,
                     version: head.version,
                     hash: head.hash,
                     address,
@@ -160,6 +183,18 @@ impl Heads {
         }
         copied
     }
+}
+
+fn head_at(chunks: &[Vec<Stored>], number: u32) -> Option<Head> {
+    let at = usize::try_from(number).ok()?;
+    let stored = chunks.get(at / CHUNK)?.get(at % CHUNK)?;
+    let address = Address::from_raw(stored.address)?;
+    Some(Head {
+        number,
+        version: stored.version,
+        hash: stored.hash,
+        address,
+    })
 }
 
 fn store(chunks: &mut Vec<Vec<Stored>>, number: u32, head: &Moved) {
@@ -252,6 +287,7 @@ mod tests {
         id[..8].copy_from_slice(&seed.to_le_bytes());
         Moved {
             stream: StreamId(id),
+            number: None,
             version,
             hash: EventHash([u8::try_from(version % 251).unwrap(); 32]),
             address: Address::new(1, u32::try_from(seed * 8 + 8).unwrap()),

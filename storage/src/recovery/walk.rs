@@ -317,18 +317,16 @@ impl Walk {
         }
         let here = Moved {
             stream,
+            number: None,
             version: stamp.version,
             hash,
             address,
         };
-        let before = self.in_group.get(&stream).copied().or_else(|| {
-            self.heads.get(&stream).map(|head| Moved {
-                stream,
-                version: head.version,
-                hash: head.hash,
-                address: head.address,
-            })
-        });
+        let before = self
+            .in_group
+            .get(&stream)
+            .copied()
+            .or_else(|| self.heads.get(&stream).map(|head| head.of(stream)));
         let (version, previous, at) = before.map_or((0, EventHash::ZERO, None), |head| {
             (head.version, head.hash, Some(head.address))
         });
