@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::BuildHasherDefault;
 
 use sokhoe_chain::EventKey;
 use sokhoe_record::{PartialDate, PersonId};
@@ -9,7 +10,7 @@ use sokhoe_record::{PartialDate, PersonId};
 use crate::Refused;
 use crate::aliases::{Alias, Aliases};
 use crate::change::{Change, IdentifierDigest};
-use crate::event_ids::DigestMap;
+use crate::event_ids::{DigestHasher, DigestMap};
 
 /// The dense number of a person: the order of registration, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,7 +54,8 @@ pub(crate) struct Person {
 #[derive(Debug, Default)]
 pub(crate) struct People {
     pub(crate) list: Vec<Person>,
-    numbers: HashMap<PersonId, PersonNumber>,
+    /// Ids are random and ours, so they need no hashing to be spread.
+    numbers: HashMap<PersonId, PersonNumber, BuildHasherDefault<DigestHasher>>,
     pub(crate) identifiers: DigestMap<PersonNumber>,
     pub(crate) aliases: Aliases,
 }
