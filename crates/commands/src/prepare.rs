@@ -83,6 +83,7 @@ pub(crate) fn prepare(
         event_id,
         key: opener.event(&event_id),
         person,
+        known: person.is_some_and(|person| opener.registry.knows(person)),
         changes,
         expected_version,
         frame_count: if frames.len() == 2 { 2 } else { 1 },

@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) key: EventKey,
     /// Whose record it belongs to; `None` for system streams.
     pub(crate) person: Option<PersonId>,
+    /// Whether the registry knew the person when the event was prepared; nobody is ever taken out of it.
+    pub(crate) known: bool,
     pub(crate) changes: Vec<Change>,
     pub(crate) expected_version: Option<u64>,
     /// One, or two for what stands in both streams of a merge.
@@ -218,7 +220,8 @@ impl Decide {
                 .iter()
                 .any(|e| e.registers() && e.person == Some(person))
         };
-        if !plan.registers() && !self.registry.knows(person) && !in_batch() {
+        let known = plan.known || plan.registers() || self.registry.knows(person) || in_batch();
+        if !known {
             return Err(refusal_of(Refused::UnknownPerson));
         }
         let Some(expected) = plan.expected_version else {
