@@ -62,7 +62,7 @@ impl Server {
         let data = data.to_str().context("a data folder in UTF-8")?;
         let mut command = command(&["serve", "--data", data, "--listen", "127.0.0.1:0"])?;
         let mut child = command
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
             .spawn()?;
         let output = child.stdout.take().context("the server's output")?;
