@@ -106,7 +106,8 @@ pub(crate) fn problems(events: &[Effective<'_>]) -> Vec<Entry<Problem>> {
 /// one disease has one problem. A diagnosis after the problem was over begins another.
 fn once_per_code(problems: Vec<Entry<Problem>>) -> Vec<Entry<Problem>> {
     let mut kept: Vec<Entry<Problem>> = Vec::with_capacity(problems.len());
-    let mut diagnosed: HashMap<(String, Certainty, Option<PartialDate>), Diagnosed> = HashMap::new();
+    let mut diagnosed: HashMap<(String, Certainty, Option<PartialDate>), Diagnosed> =
+        HashMap::new();
     // From the latest backwards, so that the one kept is the latest; counted on the way.
     let key = |problem: &Problem| (problem.code.key(), problem.certainty, problem.resolved_on);
     for entry in problems.into_iter().rev() {

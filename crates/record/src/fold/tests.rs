@@ -369,7 +369,10 @@ fn a_disease_diagnosed_at_every_visit_is_one_problem_until_it_is_over() {
     assert_eq!(problems[0]["resolved_on"], "2026-04");
     assert_eq!(problems[0]["diagnosed"]["times"], 3);
     assert_eq!(problems[0]["diagnosed"]["first_at"], "2026-01-01T01:00:00Z");
-    assert_eq!(problems[0]["encounter_id"], "LK-3", "the latest speaks for all");
+    assert_eq!(
+        problems[0]["encounter_id"], "LK-3",
+        "the latest speaks for all"
+    );
     assert_eq!(problems[1]["clinical_status"], "active");
     assert_eq!(problems[1]["diagnosed"]["times"], 2);
 }
