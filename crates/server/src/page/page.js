@@ -195,9 +195,20 @@ function historyRow(event) {
   const content = node("td", summary(event));
   if (event.voided) content.append(" ", node("span", text("voided"), "mark voided"));
   else if (event.corrected_by) content.append(" ", node("span", text("corrected"), "mark corrected"));
-  const fold = node("details", node("summary", text("details")));
-  fold.addEventListener("toggle", () => { if (fold.open && !fold.querySelector("table")) fold.append(whole(event)); });
-  row.append(node("td", when(event.occurred_at)), node("td", kind(event.kind)), content, node("td", event.facility || ""), node("td", fold));
+  const button = node("button", text("details"));
+  button.type = "button";
+  button.setAttribute("aria-expanded", "false");
+  button.addEventListener("click", () => {
+    const open = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!open));
+    if (open) return row.nextSibling.remove();
+    const below = node("tr", null, "details");
+    const cell = node("td", whole(event));
+    cell.colSpan = row.cells.length;
+    below.append(cell);
+    row.after(below);
+  });
+  row.append(node("td", when(event.occurred_at)), node("td", kind(event.kind)), content, node("td", event.facility || ""), node("td", button));
   return row;
 }
 

@@ -102,9 +102,22 @@ export function show(value, key = "") {
   if (value.system && value.value) return node("span", `${word(value.system)}: ${value.value}`);
   if (value.system && value.code) return coded(value);
   if (value.quantity || value.unit !== undefined) return node("span", measured(value));
+  const line = brief(value);
+  if (line) return line;
   const keys = Object.keys(value).filter((name) => !QUIET.includes(name) && !empty(value[name]));
   if (keys.length === 1 && ["text", "answer", "code", "value"].includes(keys[0])) return show(value[keys[0]], keys[0]);
   return pairs(keys.map((name) => [field(name), show(value[name], name)]));
+}
+
+/** A coded finding as one line, where all else that it says is words. */
+function brief(value) {
+  const { code, components, value: found, ...rest } = value;
+  const others = Object.entries(rest).filter(([key, item]) => !QUIET.includes(key) && !empty(item));
+  if (!code?.code || others.some(([, item]) => typeof item === "object")) return null;
+  const shown = coded(code);
+  if (found !== undefined || components) shown.append(": ", node("strong", finding(value)));
+  for (const [key, item] of others) shown.append(" · ", show(item, key));
+  return shown;
 }
 
 export function pairs(rows) {
