@@ -136,7 +136,12 @@ fn say(sheet: &Sheet, output: &mut Output) -> anyhow::Result<()> {
     ];
     for (role, about) in personas {
         if let Some(token) = sheet.tokens.get(role) {
-            output.line(format!("  {about}:\n    {base}/#token={token}"))?;
+            // The clinician comes to somebody's book at once; a citizen comes to the own one anyway.
+            let person = match role {
+                "clinician" => format!("&person={}", sheet.people.with_consent),
+                _ => String::new(),
+            };
+            output.line(format!("  {about}:\n    {base}/#token={token}{person}"))?;
         }
     }
     let citizen = sheet.people.citizen;
