@@ -71,7 +71,7 @@ pub(crate) fn prepare(
         None => Vec::new(),
     };
     let mirrored = mirrored_person(&event, looked_up);
-    let event_id = event.event_id;
+    let (event_id, kind) = (event.event_id, event.kind());
     let stored = Stored {
         event,
         recorded_by: around.principal.sender.clone(),
@@ -81,6 +81,7 @@ pub(crate) fn prepare(
     let frames = seal(opener, &stored, person, mirrored)?;
     let plan = Plan {
         event_id,
+        kind,
         key: opener.event(&event_id),
         person,
         known: person.is_some_and(|person| opener.registry.knows(person)),

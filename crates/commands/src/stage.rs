@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sokhoe_chain::{EventKey, StreamId};
-use sokhoe_record::{EventId, Instant, PersonId};
+use sokhoe_record::{EventId, Instant, Kind, PersonId};
 use sokhoe_registry::{Change, Refused, Registry};
 use sokhoe_storage::{BeforeSync, Draft, Group, Stage, Stamped, WriteFailure};
 use sokhoe_vault::Vault;
@@ -16,6 +16,7 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) event_id: EventId,
+    pub(crate) kind: Kind,
     pub(crate) key: EventKey,
     /// Whose record it belongs to; `None` for system streams.
     pub(crate) person: Option<PersonId>,
@@ -30,6 +31,15 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn registers(&self) -> bool {
         matches!(self.changes.first(), Some(Change::Registered { .. }))
+    }
+
+    /// Where the event states a birth or a death.
+    fn date_pointer(&self) -> &'static str {
+        match self.kind {
+            Kind::PersonDied => "/data/died_on",
+            Kind::CorrectionMade => "/data/replacement",
+            _ => "/data/birth_date",
+        }
     }
 }
 
@@ -206,7 +216,8 @@ impl Decide {
             .apply_all(changes)
             .map_err(|(index, refused)| {
                 self.give_back(plans);
-                Undecided::Refused(index, refusal_of(refused))
+                let date_pointer = plans.get(index).map_or("/data", Plan::date_pointer);
+                Undecided::Refused(index, refusal_of(refused, date_pointer))
             })
     }
 
@@ -222,7 +233,7 @@ impl Decide {
         };
         let known = plan.known || plan.registers() || self.registry.knows(person) || in_batch();
         if !known {
-            return Err(refusal_of(Refused::UnknownPerson));
+            return Err(unknown_person());
         }
         let Some(expected) = plan.expected_version else {
             return Ok(());
@@ -277,16 +288,18 @@ fn receipts(plans: &[Plan], stamped: &[Stamped]) -> Vec<Receipt> {
     receipts
 }
 
-pub(crate) fn refusal_of(refused: Refused) -> Refusal {
+fn unknown_person() -> Refusal {
+    let expected = "expected a person who was registered before";
+    Refusal::field("/person", "unknown_person", expected)
+}
+
+/// Says why the registry refused; `date_pointer` is where the event states a birth or a death.
+fn refusal_of(refused: Refused, date_pointer: &str) -> Refusal {
     match refused {
         Refused::IdentifierTaken => Refusal::Conflict {
             because: "an identifier is already linked to another person",
         },
-        Refused::UnknownPerson => Refusal::field(
-            "/person",
-            "unknown_person",
-            "expected a person who was registered before",
-        ),
+        Refused::UnknownPerson => unknown_person(),
         Refused::AlreadyMerged => Refusal::Conflict {
             because: "the two are the same person, or one of them is already merged",
         },
@@ -294,7 +307,7 @@ pub(crate) fn refusal_of(refused: Refused) -> Refusal {
             because: "no merge in force of this person has this event id",
         },
         Refused::DeathBeforeBirth => Refusal::field(
-            "/data",
+            date_pointer,
             "impossible_date",
             "expected a death that does not come before the birth",
         ),
