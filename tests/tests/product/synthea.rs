@@ -139,7 +139,11 @@ impl Bundle {
                 )
             }
             "AllergyIntolerance" => {
-                let status = text(&resource["clinicalStatus"]["coding"][0]["code"]);
+                let status = match text(&resource["clinicalStatus"]["coding"][0]["code"]) {
+                    // The vocabulary has no word for it; `extra` keeps the source's own.
+                    "inactive" => "resolved",
+                    status => status,
+                };
                 let at = micros(&resource["recordedDate"]);
                 (
                     "allergies",
