@@ -148,6 +148,11 @@ const LIMIT: (&str, Place, &str) = (
 );
 const CURSOR: (&str, Place, &str) = ("cursor", Place::Query, "where the page begins, as in next");
 const ATOMIC: (&str, Place, &str) = ("atomic", Place::Query, "true: all lines or none");
+const SOURCE: (&str, Place, &str) = (
+    "source",
+    Place::Query,
+    "the name under which the ids of the bundle's resources live; fhir unless said",
+);
 const IF_NONE_MATCH: (&str, Place, &str) = (
     "If-None-Match",
     Place::Header,
@@ -264,6 +269,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route {
         accepts: Some(FHIR),
         family: Family::Fhir,
+        parameters: &[SOURCE],
         answers_with: "application/fhir+json",
         statuses: &[200, 400, 408, 413, 415, 422, 503],
         ..post(

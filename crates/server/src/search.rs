@@ -149,4 +149,15 @@ mod tests {
         }
         assert_eq!(read(b"{").unwrap_err().kind(), Kind::Malformed);
     }
+
+    #[test]
+    fn a_mistyped_field_is_answered_with_all_that_may_stand_there() {
+        let refused = read(br#"{"identifer": {}}"#).unwrap_err();
+        let document = serde_json::to_value(refused.document(None)).unwrap();
+        let detail = document["errors"][0]["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("identifier") && detail.contains("name"),
+            "{detail}"
+        );
+    }
 }

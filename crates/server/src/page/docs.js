@@ -39,6 +39,41 @@ function route(path, method, operation) {
   return box;
 }
 
+/** What a value may be, in a few words. */
+function shape(schema) {
+  if (schema.$ref) return schema.$ref.split("/").pop();
+  if (schema.anyOf || schema.oneOf) return (schema.anyOf || schema.oneOf).map(shape).join(" or ");
+  if (schema.const !== undefined) return String(schema.const);
+  if (schema.enum) return schema.enum.join(" | ");
+  if (schema.type === "array") return `list of ${shape(schema.items || {})}${schema.maxItems ? `, at most ${schema.maxItems}` : ""}`;
+  if (schema.properties) {
+    const { system, code, value, unit } = schema.properties;
+    if (system && code) return "code {system, code, …}";
+    if (value && unit) return "quantity {value, unit}";
+    return `{${Object.keys(schema.properties).join(", ")}}`;
+  }
+  const type = [schema.format || schema.type || "any"].flat().join(" or ");
+  const pattern = schema.pattern === "^\\d{4}(-\\d{2}(-\\d{2})?)?$" ? "YYYY, YYYY-MM or YYYY-MM-DD" : schema.pattern;
+  const bounds = [pattern, schema.maxLength && `at most ${schema.maxLength} characters`,
+    schema.maximum !== undefined && `${schema.minimum ?? ""} to ${schema.maximum}`, schema.description];
+  return [type, ...bounds.filter(Boolean)].join(", ");
+}
+
+/** One row for each field; those of an event's data one by one. */
+function fields(schema, prefix = "") {
+  return Object.entries(schema.properties || {}).flatMap(([name, part]) => {
+    const needed = (schema.required || []).includes(name) ? "required" : "";
+    if (name === "data" && part.properties) return [[name, needed, "object"], ...fields(part, "data.")];
+    return [[prefix + name, needed, shape(part)]];
+  });
+}
+
+function drawn(schema) {
+  const whole = folded("JSON Schema", node("pre", JSON.stringify(schema, null, 2)));
+  const rows = fields(schema);
+  return rows.length ? [table(["field", "", "value"], rows), whole] : [whole];
+}
+
 async function draw() {
   const description = await (await fetch("/openapi.json")).json();
   document.getElementById("about").textContent = description.info.description;
@@ -53,7 +88,7 @@ async function draw() {
   }
   page.append(node("h2", "Events and answers"));
   for (const [name, schema] of Object.entries(description.components.schemas)) {
-    page.append(folded(name, node("pre", JSON.stringify(schema, null, 2))));
+    page.append(folded(name, ...drawn(schema)));
   }
   page.append(node("h2", "Limits"), table(["limit", "value"], Object.entries(description["x-sokhoe-limits"]).map(([k, v]) => [k, String(v)])));
   page.append(node("h2", "Problems"), table(["type", "status", "title"],

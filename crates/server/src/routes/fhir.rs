@@ -3,6 +3,8 @@
 //! `exchange` translates; here the entries' events are submitted and each entry gets its answer. A transaction is one
 //! atomic request, a batch is not.
 
+mod transaction;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -57,7 +59,7 @@ pub(super) async fn bundle(visit: Visit, request: Request) -> Answer {
     .await?;
     let read = read_bundle(&visit, source, bytes).await?;
     let entries = if read.transaction {
-        transaction(&visit, read).await?
+        transaction::take(&visit, read).await?
     } else {
         batch(&visit, read).await?
     };
@@ -248,109 +250,6 @@ impl Batch<'_> {
             });
         }
         last
-    }
-}
-
-/// Resources of one transaction that may have changed since they were sent before.
-const REVISIONS_MAX: usize = 64;
-
-/// One event of a transaction.
-struct Sent {
-    event: Incoming,
-    content: [u8; 32],
-    place: Place,
-    /// Whether it corrects what the resource said before.
-    corrects: bool,
-}
-
-async fn transaction(visit: &Visit, read: Read) -> Result<Answered, Problem> {
-    let mut sent = Vec::new();
-    for item in read.items {
-        let of_item = events_of(item.outcome)?;
-        let (mut place, content) = (item.place, item.content);
-        name_as_shown(&mut place, &of_item);
-        sent.extend(of_item.into_iter().map(|event| Sent {
-            event,
-            content,
-            place: place.clone(),
-            corrects: false,
-        }));
-    }
-    let events_max = visit.shared.limits.atomic_events_max;
-    if sent.len() > events_max {
-        let detail = format!("a transaction may become at most {events_max} events; send a batch");
-        return Err(Problem::new(Kind::TooLarge, detail));
-    }
-    let app = &visit.shared.app;
-    let caller = visit.caller()?;
-    let hash = |parts: &[&[u8]]| app.derive(parts);
-    let facility = caller.facility.as_deref();
-    let context = Context::new(&read.source, facility, read.received, &hash)
-        .map_err(|error| Problem::internal(&error))?;
-    let mut revisions = 0;
-    let receipts = loop {
-        let digest = |sent: &Sent| ContentDigest::of_bytes(&sent.content);
-        let events = sent.iter().map(|sent| (sent.event.clone(), digest(sent)));
-        match app.submit_atomic(caller, events.collect()).await {
-            Ok(receipts) => break receipts,
-            Err((at, problem)) => {
-                let taken = problem.kind() == Kind::IdTaken && revisions < REVISIONS_MAX;
-                if !(taken && revise_in_place(app, &context, &mut sent, at)?) {
-                    return Err(at_entry(problem, sent.get(at)));
-                }
-                revisions += 1;
-            }
-        }
-    };
-    let mut entries = vec![Value::Null; read.entries];
-    for (sent, receipt) in sent.iter().zip(receipts) {
-        let entry = sent.place.index.and_then(|index| entries.get(index));
-        let answered = entry.is_some_and(|entry| !entry.is_null());
-        if !answered {
-            let duplicate = receipt.duplicate || sent.corrects;
-            let receipt = Receipt {
-                duplicate,
-                ..receipt
-            };
-            answer_entry(&mut entries, &sent.place, &Ok(receipt));
-        }
-    }
-    Ok(Answered {
-        transaction: true,
-        entries,
-    })
-}
-
-/// Puts corrections in the place of an event whose resource was sent before with other content; false when the event
-/// is a correction itself.
-fn revise_in_place(
-    app: &App,
-    context: &Context<'_>,
-    sent: &mut Vec<Sent>,
-    at: usize,
-) -> Result<bool, Problem> {
-    let Some(old) = sent.get(at).filter(|old| !old.corrects) else {
-        return Ok(false);
-    };
-    let original = old.event.event.event_id;
-    let kind = app.kind_of(original)?;
-    let corrections = as_correction(context, original, kind, &old.event, &old.content);
-    let (content, place) = (old.content, old.place.clone());
-    let corrections = corrections.into_iter().map(|event| Sent {
-        event,
-        content,
-        place: place.clone(),
-        corrects: true,
-    });
-    sent.splice(at..=at, corrections);
-    Ok(true)
-}
-
-/// Says which entry a problem is about.
-fn at_entry(problem: Problem, sent: Option<&Sent>) -> Problem {
-    match sent.and_then(|sent| sent.place.index) {
-        Some(index) => problem.within(&format!("/entry/{index}/resource")),
-        None => problem,
     }
 }
 
