@@ -295,7 +295,9 @@ fn observed(resource: &Value) -> String {
 fn value(holder: &Value) -> String {
     let quantity = &holder["valueQuantity"];
     if quantity.is_object() {
-        return number(&quantity["value"]) + text(&quantity["code"]);
+        // A bare number has the unit of counting.
+        let unit = quantity["code"].as_str().or(quantity["unit"].as_str());
+        return number(&quantity["value"]) + unit.unwrap_or("1");
     }
     if holder["valueCodeableConcept"].is_object() {
         return coded(&holder["valueCodeableConcept"]);
