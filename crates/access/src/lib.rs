@@ -19,8 +19,8 @@ mod rules;
 mod token;
 
 pub use policy::{
-    AppendRequest, Corrected, Decision, Denial, Filter, ReadDecision, Registered, may_append,
-    may_read, may_search, purpose_of_read,
+    AppendRequest, Corrected, Decision, Denial, Filter, ReadDecision, may_append, may_read,
+    may_search, purpose_of_read,
 };
 pub use principal::{Principal, Purpose, PurposeError, Role, UnknownWord, role_of_sender};
 pub use rules::{

@@ -20,37 +20,21 @@ pub struct AppendRequest<'a> {
     pub facility: Option<&'a str>,
     /// Whom the event is about, resolved; `None` for system streams and people not known yet.
     pub person: Option<PersonId>,
-    /// For `facility_registered` and `practitioner_registered`: the place concerned.
-    pub registered: Registered<'a>,
     /// For `correction_made`: the event to be corrected; `None` where it is not known.
     pub corrected: Option<Corrected<'a>>,
 }
 
 impl<'a> AppendRequest<'a> {
-    /// Asks about an event that neither registers a place nor corrects another event.
+    /// Asks about an event that does not correct another.
     #[must_use]
     pub const fn of(kind: Kind, facility: Option<&'a str>, person: Option<PersonId>) -> Self {
-        let registered = Registered {
-            facility: None,
-            parent: None,
-        };
         Self {
             kind,
             facility,
             person,
-            registered,
             corrected: None,
         }
     }
-}
-
-/// The place that a registering event concerns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Registered<'a> {
-    /// The facility registered, or the one a practitioner belongs to.
-    pub facility: Option<&'a str>,
-    /// The parent of that facility: the one already on record, else the one the event names.
-    pub parent: Option<&'a str>,
 }
 
 /// What a decision needs to know about the event that a correction names.
@@ -165,12 +149,6 @@ fn within(rule: &AppendRule, principal: &Principal, request: &AppendRequest<'_>)
     match rule.scope {
         Scope::Anything => true,
         Scope::OwnFacility => own_facility.is_some() && names_own_or_none,
-        Scope::OwnFacilityOrChild => {
-            let Registered { facility, parent } = request.registered;
-            own_facility.is_some()
-                && names_own_or_none
-                && (facility == own_facility || parent == own_facility)
-        }
         Scope::OwnPerson => is_own(principal, request.person),
         Scope::CorrectsOwnFacility => {
             own_facility.is_some()

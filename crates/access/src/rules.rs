@@ -45,8 +45,6 @@ pub enum Scope {
     Anything,
     /// The event's facility is the token's; a missing one is filled with it.
     OwnFacility,
-    /// The facility registered, or the one a practitioner belongs to, is the token's or names it as its parent.
-    OwnFacilityOrChild,
     /// The event is about the token's person.
     OwnPerson,
     /// The corrected event is the token's facility's, and was not reported by a citizen.
@@ -62,9 +60,6 @@ impl Scope {
         match self {
             Self::Anything => "any event",
             Self::OwnFacility => "the event's facility must be the token's own",
-            Self::OwnFacilityOrChild => {
-                "the facility must be the token's own, or name it as its parent"
-            }
             Self::OwnPerson => "the event must be about the token's own person",
             Self::CorrectsOwnFacility => "only events of the token's own facility may be corrected",
             Self::CorrectsOwnReport => "only one's own reports may be corrected",
@@ -186,7 +181,9 @@ pub const APPEND_RULES: &[AppendRule] = &[
         id: RuleId("append.hospital.places"),
         roles: &[Role::Hospital],
         kinds: Kinds::These(&[Kind::FacilityRegistered, Kind::PractitionerRegistered]),
-        scope: Scope::OwnFacilityOrChild,
+        // A bundle names the places and professionals that its entries mention, the hospital's own or not;
+        // what a hospital says of others stays its own statement.
+        scope: Scope::OwnFacility,
     },
     AppendRule {
         id: RuleId("append.admin.places"),

@@ -3,7 +3,7 @@
 //! Everything here may run on many threads at once; the writer has the last word on what only the
 //! order of the log decides.
 
-use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Registered, Role, may_append};
+use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Role, may_append};
 use sokhoe_chain::{Aead, Batch, EventHeader, StreamId, StreamKind};
 use sokhoe_codec::Stored;
 use sokhoe_record::{
@@ -167,16 +167,10 @@ fn authorise(
     person: Option<PersonId>,
     looked_up: &LookedUp,
 ) -> Result<(), Refusal> {
-    let (facility, parent) = match &event.data {
-        Data::FacilityRegistered(data) => (Some(data.facility.as_str()), data.parent.as_deref()),
-        Data::PractitionerRegistered(data) => (data.facility.as_deref(), None),
-        _ => (None, None),
-    };
     let request = AppendRequest {
         kind: event.kind(),
         facility: event.facility.as_deref(),
         person,
-        registered: Registered { facility, parent },
         corrected: looked_up.event().map(|found| Corrected {
             facility: found.stored.event.facility.as_deref(),
             person: found.person(),

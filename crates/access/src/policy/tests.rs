@@ -197,32 +197,16 @@ fn citizens_correct_their_own_reports_only() {
 }
 
 #[test]
-fn hospitals_register_their_own_places() {
-    let place = |facility, parent| AppendRequest {
-        registered: Registered { facility, parent },
-        ..AppendRequest::of(Kind::FacilityRegistered, None, None)
-    };
+fn hospitals_name_places_in_their_own_name() {
+    let place = |facility| AppendRequest::of(Kind::FacilityRegistered, facility, None);
     let rule = "append.hospital.places";
-    check(&hospital(), &place(Some("99001"), None), (rule, true));
-    check(
-        &hospital(),
-        &place(Some("99001-A"), Some("99001")),
-        (rule, true),
-    );
-    check(&hospital(), &place(Some("99002"), None), (rule, false));
-    check(&hospital(), &place(None, None), (rule, false));
+    check(&hospital(), &place(None), (rule, true));
+    check(&hospital(), &place(Some("99001")), (rule, true));
+    check(&hospital(), &place(Some("99002")), (rule, false));
     let admin = caller(Role::Admin, None, None);
-    check(
-        &admin,
-        &place(Some("99002"), None),
-        ("append.admin.places", true),
-    );
+    check(&admin, &place(Some("99002")), ("append.admin.places", true));
     let station = caller(Role::Station, Some("99001"), None);
-    check(
-        &station,
-        &place(Some("99001"), None),
-        ("append.otherwise", false),
-    );
+    check(&station, &place(Some("99001")), ("append.otherwise", false));
 }
 
 #[test]
