@@ -8,6 +8,7 @@
     reason = "a test says so loudly"
 )]
 
+mod bad_events;
 mod bad_input;
 mod crash;
 mod doors;
