@@ -1,6 +1,6 @@
 //! Problems, allergies and the sections that are lists of what was recorded.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::{HashMap, HashSet, hash_map};
 
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ pub struct Problem {
     /// Since when it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved_on: Option<PartialDate>,
-    /// How often it was diagnosed in encounters, and when first; the entry is that of the latest.
+    /// How often it was diagnosed in encounters, when first and when last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnosed: Option<Diagnosed>,
 }
@@ -79,6 +79,8 @@ pub struct Diagnosed {
     pub times: u32,
     /// When first.
     pub first_at: Occurred,
+    /// When last.
+    pub latest_at: Occurred,
 }
 
 /// Lists every condition, and the diagnoses of encounters once per code, and marks those that are over.
@@ -102,38 +104,49 @@ pub(crate) fn problems(events: &[Effective<'_>]) -> Vec<Entry<Problem>> {
     once_per_code(problems)
 }
 
-/// Puts the latest diagnosis in the place of those before it that say the same: a patient who comes every month with
-/// one disease has one problem. A diagnosis after the problem was over begins another.
+/// Counts diagnoses of one code together: a patient who comes every month with one disease has one problem. They count
+/// with the condition of that code, where one is recorded, or stand as an entry of the latest. A diagnosis after the
+/// problem was over begins another.
 fn once_per_code(problems: Vec<Entry<Problem>>) -> Vec<Entry<Problem>> {
+    let key = |problem: &Problem| (problem.code.key(), problem.resolved_on);
     let mut kept: Vec<Entry<Problem>> = Vec::with_capacity(problems.len());
-    let mut diagnosed: HashMap<(String, Certainty, Option<PartialDate>), Diagnosed> =
-        HashMap::new();
+    let mut diagnosed: HashMap<_, Diagnosed> = HashMap::new();
+    let of_condition = |entry: &Entry<Problem>| entry.what.role.is_none();
+    let recorded: HashSet<_> = problems
+        .iter()
+        .filter(|entry| of_condition(entry))
+        .map(|entry| key(&entry.what))
+        .collect();
     // From the latest backwards, so that the one kept is the latest; counted on the way.
-    let key = |problem: &Problem| (problem.code.key(), problem.certainty, problem.resolved_on);
     for entry in problems.into_iter().rev() {
-        if entry.what.role.is_none() {
+        if of_condition(&entry) {
             kept.push(entry);
             continue;
         }
-        let first_at = entry.provenance.occurred_at;
+        let at = entry.provenance.occurred_at;
         match diagnosed.entry(key(&entry.what)) {
-            hash_map::Entry::Occupied(mut before) => {
-                let before = before.get_mut();
-                before.times += 1;
-                before.first_at = first_at;
+            hash_map::Entry::Occupied(mut later) => {
+                let later = later.get_mut();
+                later.times += 1;
+                later.first_at = at;
             }
             hash_map::Entry::Vacant(new) => {
-                new.insert(Diagnosed { times: 1, first_at });
-                kept.push(entry);
+                new.insert(Diagnosed {
+                    times: 1,
+                    first_at: at,
+                    latest_at: at,
+                });
+                if !recorded.contains(&key(&entry.what)) {
+                    kept.push(entry);
+                }
             }
         }
     }
-    kept.reverse();
+    // Each count goes to the latest entry of its code.
     for entry in &mut kept {
-        if entry.what.role.is_some() {
-            entry.what.diagnosed = diagnosed.get(&key(&entry.what)).copied();
-        }
+        entry.what.diagnosed = diagnosed.remove(&key(&entry.what));
     }
+    kept.reverse();
     kept
 }
 

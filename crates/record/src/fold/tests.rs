@@ -375,6 +375,17 @@ fn a_disease_diagnosed_at_every_visit_is_one_problem_until_it_is_over() {
     );
     assert_eq!(problems[1]["clinical_status"], "active");
     assert_eq!(problems[1]["diagnosed"]["times"], 2);
+
+    let recorded = r#"{"code": {"system": "icd10", "code": "I10", "version": "qd4469"},
+        "clinical_status": "active", "certainty": "confirmed", "onset": "2026-05"}"#;
+    story.then("condition_recorded", "2026-08-01", recorded);
+    let problems = story.json()["problems"].clone();
+    assert_eq!(problems.as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        problems[1]["onset"], "2013",
+        "the condition stands for its diagnoses"
+    );
+    assert_eq!(problems[1]["diagnosed"]["times"], 2);
 }
 
 #[test]

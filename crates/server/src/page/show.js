@@ -180,7 +180,7 @@ export function table(entries, columns) {
 
 const COLUMNS = {
   problems: [["problem", (e) => coded(e.code)], ["status", (e) => word(e.clinical_status)],
-    ["since", (e) => day(e.onset || e.diagnosed?.first_at || e.occurred_at)], ["last", (e) => day(e.occurred_at)],
+    ["since", (e) => day(e.onset || e.diagnosed?.first_at || e.occurred_at)], ["last", (e) => day(e.diagnosed?.latest_at || e.occurred_at)],
     ["times", (e) => e.diagnosed?.times ?? ""], ["place", (e) => e.facility || ""]],
   medications: [["drug", (e) => named(e.code)], ["dose", (e) => e.dose?.text || measured(e.dose)], ["status", (e) => word(e.status)],
     ["since", (e) => day(e.started_on || e.occurred_at)], ["days", (e) => e.days ?? ""], ["place", (e) => e.facility || ""]],
