@@ -382,7 +382,7 @@ fn a_disease_diagnosed_at_every_visit_is_one_problem_until_it_is_over() {
     let problems = story.json()["problems"].clone();
     assert_eq!(problems.as_array().map(Vec::len), Some(2));
     assert_eq!(
-        problems[1]["onset"], "2013",
+        problems[1]["onset"], "2026-05",
         "the condition stands for its diagnoses"
     );
     assert_eq!(problems[1]["diagnosed"]["times"], 2);
