@@ -224,7 +224,7 @@ pub(crate) fn refused_by_state() -> Vec<Case> {
         case("a taken id", weight(2, 1, "2026-02-01", 71), 409),
         case(
             "a stale version",
-            with(&weighing, "/expected_version", json!(7)),
+            with(&weighing, "/expected_version", json!(999_999)),
             412,
         ),
         case("a little too large", large(1 << 20), 413),

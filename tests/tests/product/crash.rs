@@ -8,7 +8,7 @@ use serde_json::Value;
 use sokhoe_population::{City, write_line};
 use sokhoe_storage::Position;
 
-use crate::home::{Home, Served, until};
+use crate::home::{Home, Served, end, start, until};
 use crate::peer::{connect, join};
 
 /// A batch of events: as lines, and their ids.
@@ -77,7 +77,7 @@ fn a_killed_batch_goes_on_where_it_was_and_nothing_acknowledged_is_lost() {
     let url = format!("http://{}", served.addr);
     let mut import = home.bare(&["import", "events", "--json", "--to", &url]);
     import.arg(&file).env("SOKHOE_TOKEN", &token);
-    let summary = crate::home::end(import).well().summary();
+    let summary = end(import).well().summary();
     let counts = ["read", "accepted", "duplicate", "refused"].map(|name| summary[name].as_u64());
     let expected = [batch.len(), batch.len() - there, there, 0];
     assert_eq!(counts, expected.map(Some), "{summary}");
@@ -171,11 +171,8 @@ fn a_killed_import_into_a_folder_is_finished_by_the_next() {
         let batch = Batch::of_city(people);
         let file = batch.file(&home);
         let mut import = home.command(&["import", "events", "--json"]);
-        let mut child = import
-            .arg(&file)
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        import.arg(&file).stdout(std::process::Stdio::null());
+        let mut child = start(&mut import);
         until("events in the log", || {
             let ended = child.try_wait().unwrap().is_some();
             (ended || checkpoint(&home) > batch.len() / 20).then_some(())

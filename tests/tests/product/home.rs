@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -139,9 +140,14 @@ impl Home {
     }
 
     /// Opens the folder in this process, when nobody serves it.
-    pub(crate) fn open(&self) -> Commands {
+    pub(crate) fn open(&self) -> Opened {
+        let no_forks = FORKS.read().unwrap_or_else(PoisonError::into_inner);
         let clock = Clock::new(|| now_s() * 1_000_000);
-        Commands::open(Settings::new(&self.data(), clock)).expect("an open house")
+        let commands = Commands::open(Settings::new(&self.data(), clock)).expect("an open house");
+        Opened {
+            commands,
+            _no_forks: no_forks,
+        }
     }
 
     /// Who is in the folder and what signs its tokens, when nobody serves it.
@@ -156,6 +162,31 @@ impl Home {
         commands.close().expect("a clean end");
         insiders
     }
+}
+
+/// A child that is being started holds this process's open files, and with them the locks of folders, until it is the
+/// program it becomes. So no child is started while a folder is open in this process.
+static FORKS: RwLock<()> = RwLock::new(());
+
+/// A folder open in this process.
+pub(crate) struct Opened {
+    // Dropped first: the folder's lock goes before children may be started again.
+    commands: Commands,
+    _no_forks: RwLockReadGuard<'static, ()>,
+}
+
+impl Deref for Opened {
+    type Target = Commands;
+
+    fn deref(&self) -> &Commands {
+        &self.commands
+    }
+}
+
+/// Starts a command while no folder is open in this process.
+pub(crate) fn start(command: &mut Command) -> Child {
+    let _alone = FORKS.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().expect("the program starts")
 }
 
 /// What only somebody with the folder and its keys knows.
@@ -206,7 +237,9 @@ pub(crate) fn now_s() -> i64 {
 
 /// Runs a command to its end.
 pub(crate) fn end(mut command: Command) -> Ended {
-    let output = command.output().expect("the program runs");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = start(&mut command).wait_with_output();
+    let output = output.expect("the program runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     Ended {
         code: output.status.code(),
@@ -236,7 +269,7 @@ impl Served {
     ) -> Self {
         let errors = File::create(log).expect("a log file");
         command.stdout(Stdio::piped()).stderr(errors);
-        let mut child = command.spawn().expect("the program starts");
+        let mut child = start(&mut command);
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let (send, found) = mpsc::channel();
         // Goes on reading to the end, so that the program never waits for somebody to read its output.

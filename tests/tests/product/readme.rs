@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::home::Home;
+use crate::home::{Home, start};
 
 /// Where the lines that are run begin.
 const MARK: &str = "<!-- tour -->";
@@ -93,13 +93,15 @@ fn run(home: &Home, script: &str) -> (String, String) {
     let tools = home.path().join("tools");
     lay_out(&tools);
     let path = std::env::var("PATH").expect("a path");
-    let output = Command::new("sh")
+    let mut shell = Command::new("sh");
+    shell
         .args(["-euc", script])
         .current_dir(home.path())
         .env("PATH", format!("{}:{path}", tools.display()))
         .stdin(Stdio::null())
-        .output()
-        .expect("a shell");
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let output = start(&mut shell).wait_with_output().expect("a shell");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (said, errors) = (text(&output.stdout), text(&output.stderr));
     assert!(
