@@ -344,3 +344,24 @@ fn marks_of_the_server_come_back_unbelieved() {
     let mut data = parse_event(text.as_bytes()).unwrap().event.data;
     data.codes_mut(|_, code| assert!(!code.checked));
 }
+
+#[test]
+fn control_characters_and_space_around_words_are_refused() {
+    let read = |code: &str| {
+        let text = format!(
+            r#"{{"event_id": "0192f0c1-7a3b-7c11-9e2f-0242ac120002", "kind": "observation_recorded",
+            "person": {{"identifier": {{"system": "temporary", "value": "1"}}}},
+            "occurred_at": "2026-11-01", "data": {{"code": {{"system": "loinc", "code": "{code}"}},
+            "value": {{"text": "two\\nlines"}}}}}}"#
+        );
+        parse_event(text.as_bytes())
+    };
+    assert!(read("8480-6").is_ok());
+    for bad in ["a\\u0000b", "a\\u0007", " I10", "I10 ", "a\\nb"] {
+        let Err(Invalid::Content { errors }) = read(bad) else {
+            panic!("{bad:?} was taken")
+        };
+        assert_eq!(errors[0].code, "bad_character", "{bad:?}");
+        assert_eq!(errors[0].pointer, "/data/code/code");
+    }
+}

@@ -39,12 +39,31 @@ pub(crate) fn check_text(text: &str, at: Path<'_>, limit: usize, cx: &mut Cx) ->
         cx.error(at, "empty", "expected a text that is not empty");
         return false;
     }
+    if let Some(detail) = unprintable(text, max) {
+        cx.error(at, "bad_character", detail);
+        return false;
+    }
     // Bytes bound characters, so that the usual short text is not counted.
     if text.len() > max && text.chars().count() > max {
         cx.error(at, "too_long", format!("expected at most {max} characters"));
         return false;
     }
     true
+}
+
+/// Control characters break tables, terminals and other people's parsers; in a word (a code, an id) even space around
+/// it would make two of one.
+fn unprintable(text: &str, chars_max: usize) -> Option<&'static str> {
+    let control = |byte: u8| byte < 0x20 || byte == 0x7f;
+    if chars_max <= limits::WORD_CHARS_MAX {
+        if text.bytes().any(control) {
+            return Some("expected no control characters");
+        }
+        return (text.trim().len() != text.len()).then_some("expected no space around it");
+    }
+    let breaks_line = |byte: u8| matches!(byte, b'\n' | b'\r' | b'\t');
+    let other = text.bytes().any(|byte| control(byte) && !breaks_line(byte));
+    other.then_some("expected no control characters but tabs and line ends")
 }
 
 impl Field for bool {
