@@ -7,7 +7,8 @@ use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Role, may_app
 use sokhoe_chain::{Aead, Batch, EventHeader, StreamId, StreamKind};
 use sokhoe_codec::Stored;
 use sokhoe_record::{
-    Data, Event, EventId, FieldError, Identifier, Incoming, Instant, PersonId, PersonRef,
+    Change as FieldChange, CorrectionAction, Data, Date, Event, EventId, FieldError, Identifier,
+    Incoming, Instant, PartialDate, PersonId, PersonRef,
 };
 use sokhoe_registry::{Digests, changes_of};
 use sokhoe_storage::{Draft, FRAME_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX};
@@ -61,8 +62,9 @@ pub(crate) fn prepare(
     adopt_identifier(&mut event);
     // What the operator loads was recorded under other clocks, an invented city's under none.
     if around.principal.role != Role::Operator {
-        check_time(&event, around.now_us)?;
+        check_time(&event, looked_up, around.now_us)?;
     }
+    check_correctable(&event, looked_up)?;
     settle(opener, around, &mut event, looked_up)?;
     event.person = person.map(PersonRef::Id);
 
@@ -191,12 +193,80 @@ fn authorise(
     }
 }
 
-fn check_time(event: &Event, now_us: i64) -> Result<(), Refusal> {
-    if event.occurred_at.earliest_us() > now_us.saturating_add(AHEAD_MAX_US) {
-        let detail = "expected a time that is not in the future";
-        return Err(Refusal::field("/occurred_at", "in_the_future", detail));
+/// Refuses what says that it happened, but lies ahead of the clock.
+fn check_time(event: &Event, looked_up: &LookedUp, now_us: i64) -> Result<(), Refusal> {
+    let latest = Instant::from_micros(now_us.saturating_add(AHEAD_MAX_US));
+    let mut errors = ahead(&event.data, "/data", latest.local_day());
+    if event.occurred_at.earliest() > latest {
+        errors.push(in_the_future("/occurred_at".into()));
     }
-    Ok(())
+    if let (Data::CorrectionMade(correction), Some(root)) = (&event.data, looked_up.root_data())
+        && let Some(replacement) = &correction.replacement
+    {
+        let pointer = "/data/replacement";
+        if replacement
+            .occurred_at()
+            .is_some_and(|at| at.earliest() > latest)
+        {
+            errors.push(in_the_future(format!("{pointer}/occurred_at")));
+        }
+        // What does not read as the root's kind is named later, by field.
+        if let Ok(data) = replacement.data(root.kind()) {
+            errors.extend(ahead(&data, pointer, latest.local_day()));
+        }
+    }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::Invalid(errors))
+    }
+}
+
+/// The dates of things past that lie after a day.
+fn ahead(data: &Data, pointer: &str, day: Date) -> Vec<FieldError> {
+    let (field, date) = match data {
+        Data::PersonRegistered(data) => ("birth_date", Some(data.birth_date.earliest())),
+        Data::DemographicsChanged(data) => match &data.birth_date {
+            FieldChange::Set(date) => ("birth_date", Some(date.earliest())),
+            FieldChange::Keep | FieldChange::Clear => return Vec::new(),
+        },
+        Data::PersonDied(data) => ("died_on", Some(data.died_on.earliest())),
+        Data::ConditionRecorded(data) => ("onset", data.onset.map(PartialDate::earliest)),
+        Data::ConditionResolved(data) => ("resolved_on", Some(data.resolved_on.earliest())),
+        Data::ProcedureRecorded(data) => ("performed_on", Some(data.performed_on.earliest())),
+        Data::EncounterRecorded(data) => ("started_at", Some(data.started_at.local_days().0)),
+        Data::ProgrammeEnrolled(data) => ("enrolled_on", Some(data.enrolled_on.earliest())),
+        Data::ProgrammeLeft(data) => ("left_on", Some(data.left_on.earliest())),
+        _ => return Vec::new(),
+    };
+    let late = date.is_some_and(|date| date > day);
+    late.then(|| in_the_future(format!("{pointer}/{field}")))
+        .into_iter()
+        .collect()
+}
+
+fn in_the_future(pointer: String) -> FieldError {
+    FieldError {
+        pointer,
+        code: "in_the_future",
+        detail: "expected a time that is not in the future".into(),
+    }
+}
+
+/// Refuses corrections of what has another way of ending.
+fn check_correctable(event: &Event, looked_up: &LookedUp) -> Result<(), Refusal> {
+    let (Data::CorrectionMade(correction), Some(named)) = (&event.data, looked_up.event()) else {
+        return Ok(());
+    };
+    match (&named.stored.event.data, correction.action) {
+        (Data::PeopleMerged(_) | Data::PeopleUnmerged(_), _) => Err(Refusal::Conflict {
+            because: "a merge ends by people_unmerged, an unmerge by another merge, neither by a correction",
+        }),
+        (Data::PersonRegistered(_), CorrectionAction::Void) => Err(Refusal::Conflict {
+            because: "a registration cannot be voided: correct what it says, or merge the person",
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Resolves references, checks codes, adds labels; for a correction in what it puts in place.

@@ -1,6 +1,7 @@
 //! Taking events in order: one, many with answers as they become durable, or all together.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -278,6 +279,7 @@ impl House {
                 content: *content,
             })
             .collect();
+        let repeats = repeats(&identities)?;
         let mut receipts: Vec<Option<Receipt>> = Vec::with_capacity(events.len());
         for (index, identity) in identities.iter().enumerate() {
             let taken = self
@@ -292,7 +294,11 @@ impl House {
                 None => None,
             });
         }
-        let (new, prepared) = self.prepare_all(principal, events, &receipts).await?;
+        let new: Vec<usize> = (0..events.len())
+            .filter(|index| matches!(receipts.get(*index), Some(None)))
+            .filter(|index| !repeats.contains_key(index))
+            .collect();
+        let prepared = self.prepare_all(principal, events, &new).await?;
         if !new.is_empty() {
             let fresh = self
                 .send_all(principal, &new, prepared, &identities)
@@ -303,29 +309,35 @@ impl House {
                 }
             }
         }
+        for (index, first) in repeats {
+            let receipt = receipts.get(first).cloned().flatten();
+            if let Some(slot) = receipts.get_mut(index) {
+                *slot = receipt.map(|receipt| Receipt {
+                    duplicate: true,
+                    ..receipt
+                });
+            }
+        }
         receipts
             .into_iter()
             .map(|receipt| receipt.ok_or((0, Refusal::Internal)))
             .collect()
     }
 
+    /// Prepares the events at the given indexes; when one is refused, nothing stays announced.
     async fn prepare_all(
         &self,
         principal: &Principal,
         events: Vec<(Incoming, ContentDigest)>,
-        taken: &[Option<Receipt>],
-    ) -> Result<(Vec<usize>, Vec<Prepared>), (usize, Refusal)> {
-        let mut new = Vec::new();
-        let mut prepared: Vec<Prepared> = Vec::new();
+        new: &[usize],
+    ) -> Result<Vec<Prepared>, (usize, Refusal)> {
+        let mut prepared: Vec<Prepared> = Vec::with_capacity(new.len());
         for (index, (incoming, content)) in events.into_iter().enumerate() {
-            if matches!(taken.get(index), Some(Some(_))) {
+            if new.binary_search(&index).is_err() {
                 continue;
             }
             match self.prepare(principal, incoming, content).await {
-                Ok(event) => {
-                    prepared.push(event);
-                    new.push(index);
-                }
+                Ok(event) => prepared.push(event),
                 Err(refusal) => {
                     let plans: Vec<Plan> = prepared.into_iter().map(|event| event.plan).collect();
                     withdraw(&self.opener.registry, &plans);
@@ -333,7 +345,7 @@ impl House {
                 }
             }
         }
-        Ok((new, prepared))
+        Ok(prepared)
     }
 
     async fn send_all(
@@ -376,6 +388,27 @@ impl House {
             Ok(Err(_)) | Err(_) => Err(Refusal::Stopped),
         }
     }
+}
+
+/// Finds events that stand twice in one request: the index of each repetition, and of its first.
+///
+/// # Errors
+/// Where two have one id and different contents, the index of the second.
+fn repeats(identities: &[Identity]) -> Result<HashMap<usize, usize>, (usize, Refusal)> {
+    let mut first = HashMap::with_capacity(identities.len());
+    let mut repeats = HashMap::new();
+    for (index, identity) in identities.iter().enumerate() {
+        match first.entry(identity.event_id) {
+            Entry::Vacant(new) => {
+                new.insert((index, identity.content));
+            }
+            Entry::Occupied(before) if before.get().1 == identity.content => {
+                repeats.insert(index, before.get().0);
+            }
+            Entry::Occupied(_) => return Err((index, Refusal::IdTaken)),
+        }
+    }
+    Ok(repeats)
 }
 
 fn named_blob(data: &Data) -> Option<&str> {

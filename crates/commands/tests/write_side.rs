@@ -303,3 +303,56 @@ async fn what_has_not_happened_yet_is_refused_but_to_the_operator() {
     assert_eq!(errors[0].pointer, "/occurred_at");
     send(&commands, &ahead).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_event_twice_in_one_atomic_batch_is_one_event_and_two_contents_are_refused() {
+    // Once the second waited half a minute for a position that was never given out.
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let twice = || vec![event(&registration(1, 1)), event(&registration(1, 1))];
+    let receipts = commands.submit_atomic(&operator(), twice()).await.unwrap();
+    assert_eq!(receipts[0].position, receipts[1].position);
+    assert!(receipts[1].duplicate && !receipts[0].duplicate);
+    let differing = vec![event(&weight(2, 1, 70)), event(&weight(2, 1, 71))];
+    let refused = commands.submit_atomic(&operator(), differing).await;
+    assert_eq!(refused.unwrap_err(), (1, Refusal::IdTaken));
+    assert!(!send(&commands, &weight(2, 1, 70)).await.unwrap().duplicate);
+}
+
+#[tokio::test]
+async fn dates_of_things_past_do_not_lie_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let hospital = Principal {
+        role: sokhoe_access::Role::Hospital,
+        facility: Some("99001".into()),
+        ..operator()
+    };
+    let unborn = registration(1, 1).replace("1985-03-07", "2099");
+    let (incoming, content) = event(&unborn);
+    let refused = commands.submit(&hospital, incoming, content).await;
+    let Err(Refusal::Invalid(errors)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(errors[0].pointer, "/data/birth_date");
+}
+
+#[tokio::test]
+async fn a_merge_or_a_registration_is_not_voided_by_a_correction() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let person = send(&commands, &registration(1, 1)).await.unwrap();
+    let person = person.person_id.unwrap();
+    let void = format!(
+        r#"{{"event_id": "{}", "kind": "correction_made", "occurred_at": "2026-02-02",
+            "person": {{"id": "{person}"}}, "facility": "99001",
+            "data": {{"corrects": "{}", "action": "void", "reason": "no"}}}}"#,
+        id(2),
+        id(1)
+    );
+    let refused = send(&commands, &void).await;
+    assert!(
+        matches!(refused, Err(Refusal::Conflict { .. })),
+        "{refused:?}"
+    );
+}
