@@ -103,7 +103,21 @@ pub(crate) fn record(
     let Some(seen) = see(streams, filter, person, as_of)? else {
         return Ok(None);
     };
-    let record = fold(seen.survivor, seen.events.as_slice());
+    let mut record = fold(seen.survivor, seen.events.as_slice());
+    // A section of which nothing is seen is left out: "not asked" would be a false statement.
+    let shown: Vec<Section> = seen
+        .events
+        .as_slice()
+        .iter()
+        .flat_map(|event| event.event.data.sections())
+        .collect();
+    for withheld in seen
+        .withheld
+        .iter()
+        .filter(|withheld| !shown.contains(&withheld.section))
+    {
+        record.withhold(withheld.section);
+    }
     let answer = Answer {
         person_id: seen.survivor,
         version: seen.version,

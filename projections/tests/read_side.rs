@@ -193,6 +193,10 @@ async fn staff_see_their_facility_s_entries_and_which_sections_are_withheld() {
     let seen = house.record(&own, person, AsOf::Now).unwrap();
     assert_eq!(seen["withheld"][0]["section"], json!("demographics"));
     assert!(
+        seen["sections"].get("demographics").is_none(),
+        "nothing is said of what is withheld"
+    );
+    assert!(
         !seen.to_string().contains("Trần"),
         "the name is another facility's entry"
     );
