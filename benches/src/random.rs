@@ -12,7 +12,7 @@ impl Random {
     }
 
     /// Returns the next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -21,19 +21,19 @@ impl Random {
 
     /// Returns a number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        let wide = u128::from(self.next()) * (bound as u128);
+        let wide = u128::from(self.number()) * (bound as u128);
         usize::try_from(wide >> 64).unwrap_or(0)
     }
 
     /// Returns 16 bytes, as an id has.
     pub fn id(&mut self) -> [u8; 16] {
-        (u128::from(self.next()) << 64 | u128::from(self.next())).to_le_bytes()
+        (u128::from(self.number()) << 64 | u128::from(self.number())).to_le_bytes()
     }
 
     /// Fills a buffer.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
-            let random = self.next().to_le_bytes();
+            let random = self.number().to_le_bytes();
             chunk.copy_from_slice(&random[..chunk.len()]);
         }
     }

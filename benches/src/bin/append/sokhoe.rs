@@ -169,7 +169,7 @@ impl Sokhoe {
     fn client(&self) -> Client {
         let mut seeds = self.payloads.lock().unwrap_or_else(PoisonError::into_inner);
         Client {
-            random: Random::from_seed(seeds.next()),
+            random: Random::from_seed(seeds.number()),
             payload: [0; PAYLOAD_BYTES],
         }
     }
@@ -221,7 +221,7 @@ impl Client {
         let mut plans = Vec::with_capacity(people.len());
         let mut drafts = Vec::with_capacity(people.len());
         let count = u16::try_from(people.len())?;
-        let batch_id = self.random.next() | 1;
+        let batch_id = self.random.number() | 1;
         for (index, person) in (0..count).zip(people) {
             self.random.fill(&mut self.payload);
             let (plan, mut header, bytes) =

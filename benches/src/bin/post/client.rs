@@ -106,7 +106,7 @@ impl Connection {
                 self.round,
                 sequence,
                 person,
-                100 + self.random.next() % 80,
+                100 + self.random.number() % 80,
             );
             request.clear();
             request.extend_from_slice(self.head.as_bytes());
@@ -128,10 +128,10 @@ impl Connection {
             if self.stream.read_buf(&mut self.answer).await? == 0 {
                 bail!("the server closed a connection");
             }
-            if let Some((status, bytes)) = head(&self.answer) {
-                if self.answer.len() >= bytes {
-                    return Ok(status);
-                }
+            if let Some((status, bytes)) = head(&self.answer)
+                && self.answer.len() >= bytes
+            {
+                return Ok(status);
             }
             if self.answer.len() > ANSWER_BYTES_MAX {
                 bail!("an answer has no end");
