@@ -272,6 +272,7 @@ fn a_contained_medication_and_one_in_the_bundle_are_read_in_place() {
 fn no_known_allergy_is_an_answer_and_no_information_is_not() {
     let allergy = |code: &str| {
         json!({"resourceType": "AllergyIntolerance", "id": "a", "patient": {"reference": "Patient/p1"},
+            "recordedDate": "2026-01-02",
             "code": {"coding": [{"system": "http://snomed.info/sct", "code": code}]}})
     };
     let data = event(&read(&allergy("716186003")), "AllergyIntolerance")["data"].clone();

@@ -8,6 +8,7 @@ use sokhoe_record::json::Node;
 
 use super::identity::{Context, facility_code, practitioner_id};
 use super::reference::{Target, text_of};
+use super::types::is_resource_type;
 
 /// Identifiers looked at to name a place or a professional.
 const IDENTIFIERS_MAX: usize = 50;
@@ -59,13 +60,25 @@ impl<'n> Document<'n> {
             }
             return (document, broken);
         }
+        if node
+            .get("entry")
+            .is_some_and(|entry| entry.as_list().is_none())
+        {
+            broken.push(NotAResource {
+                index: None,
+                pointer: "/entry".to_owned(),
+                code: "wrong_type",
+                detail: "expected a list of entries",
+            });
+        }
         let entries = node.items("entry");
         document.entries.reserve(entries.len());
         document.by_url.reserve(entries.len());
         document.by_id.reserve(entries.len());
         for (index, entry) in entries.iter().enumerate() {
             let added = match entry.get("resource") {
-                Some(resource) => document.add(resource, entry.text("fullUrl"), Some(index)),
+                Some(resource) => asked(entry, resource, index)
+                    .and_then(|()| document.add(resource, entry.text("fullUrl"), Some(index))),
                 None => Err(NotAResource {
                     index: Some(index),
                     pointer: format!("/entry/{index}"),
@@ -84,17 +97,17 @@ impl<'n> Document<'n> {
         url: Option<&'n str>,
         index: Option<usize>,
     ) -> Result<(), NotAResource> {
-        let Some(kind) = node.text("resourceType").filter(|kind| is_type_name(kind)) else {
+        let kind = known_type(node).map_err(|code| {
             let at = index
                 .map(|index| format!("/entry/{index}/resource"))
                 .unwrap_or_default();
-            return Err(NotAResource {
+            NotAResource {
                 index,
                 pointer: format!("{at}/resourceType"),
-                code: "missing",
-                detail: "expected the name of a FHIR resource type",
-            });
-        };
+                code,
+                detail: "expected the name of a FHIR R4 resource type",
+            }
+        })?;
         let id = match (node.text("id").filter(|id| !id.is_empty()), url) {
             (Some(id), _) => Cow::Borrowed(id),
             (None, Some(url)) => Cow::Borrowed(end_of(url)),
@@ -266,8 +279,72 @@ fn content_id(node: &Node<'_>) -> String {
     )
 }
 
-fn is_type_name(kind: &str) -> bool {
-    kind.len() <= 64
-        && kind.starts_with(|c: char| c.is_ascii_uppercase())
-        && kind.bytes().all(|byte| byte.is_ascii_alphabetic())
+/// Reads the type of a resource, or says what is wrong with it.
+fn known_type<'n>(node: &'n Node<'n>) -> Result<&'n str, &'static str> {
+    let member = node.get("resourceType").ok_or("missing")?;
+    let kind = member.as_text().ok_or("wrong_type")?;
+    if is_resource_type(kind) {
+        Ok(kind)
+    } else {
+        Err("unknown_type")
+    }
+}
+
+/// Checks that an entry asks for nothing but that its resource be taken. Without a request it does.
+fn asked(entry: &Node<'_>, resource: &Node<'_>, index: usize) -> Result<(), NotAResource> {
+    let fault = |member: &str, code, detail| {
+        Err(NotAResource {
+            index: Some(index),
+            pointer: format!("/entry/{index}/{member}"),
+            code,
+            detail,
+        })
+    };
+    if entry
+        .get("fullUrl")
+        .is_some_and(|url| url.as_text().is_none())
+    {
+        return fault("fullUrl", "wrong_type", "expected a text");
+    }
+    let Some(request) = entry.get("request") else {
+        return Ok(());
+    };
+    if request.as_object().is_none() {
+        return fault("request", "wrong_type", "expected an object");
+    }
+    let Some(method) = request.get("method") else {
+        return Ok(());
+    };
+    match method.as_text() {
+        Some("POST") => Ok(()),
+        Some("PUT") if puts_where_it_says(request, resource) => Ok(()),
+        Some("PUT") => fault(
+            "request/url",
+            "id_mismatch",
+            "expected the type and id of the entry's resource",
+        ),
+        Some(_) => fault(
+            "request/method",
+            "not_supported",
+            "expected POST or PUT; nothing is read, patched or deleted through a Bundle",
+        ),
+        None => fault("request/method", "wrong_type", "expected a text"),
+    }
+}
+
+/// Says whether a PUT's address is the one of its resource. One that searches names no id.
+fn puts_where_it_says(request: &Node<'_>, resource: &Node<'_>) -> bool {
+    let Some(url) = request.text("url") else {
+        return false;
+    };
+    let kind = resource.text("resourceType");
+    if let Some((path, _)) = url.split_once('?') {
+        return path.rsplit('/').next() == kind;
+    }
+    match Target::read(url) {
+        Target::Literal { kind: named, id } => {
+            Some(named) == kind && Some(id) == resource.text("id")
+        }
+        _ => false,
+    }
 }

@@ -13,6 +13,7 @@ use super::coding::shortened;
 use super::draft::{Draft, Drafts, Unfit};
 use super::identity::Context;
 use super::reading::{Reading, Subject};
+use super::shape::{KEPT_TIMES, Misfit, misfit, time_member};
 use super::{
     allergy, condition, document, encounter, immunization, medication, observation, patient,
     places, procedure,
@@ -20,6 +21,9 @@ use super::{
 
 /// The format named in `resource_kept`.
 pub const FORMAT: &str = "fhir-r4";
+
+/// Nothing in the resource, its encounter or its document says when it happened.
+const NO_DATE: Unfit = Unfit("no clinical date");
 
 /// Where a resource stood in its document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +34,33 @@ pub struct Place {
     pub id: String,
     /// The entry of the bundle, from 0; `None` for a lone resource.
     pub index: Option<usize>,
+    /// The member that says whose the resource is.
+    pub person: Option<&'static str>,
+    /// The member that the event's time was read from.
+    pub occurred: Option<&'static str>,
+}
+
+impl Place {
+    /// Returns the JSON pointer, in the document, of the FHIR member that a place in the resource's event was read
+    /// from; of the resource where no member is known to be.
+    pub fn of_event_pointer(&self, pointer: &str) -> String {
+        let part = |at: usize| pointer.split('/').nth(at).unwrap_or_default();
+        let member = match (part(1), part(2)) {
+            ("person", _) => self.person,
+            ("occurred_at", _) => self.occurred,
+            ("data", "name") => Some("name"),
+            ("data", "sex") => Some("gender"),
+            ("data", "birth_date") => Some("birthDate"),
+            ("data", "died_on") => Some("deceasedDateTime"),
+            ("data", "identifiers") => Some("identifier"),
+            ("data", "started_at" | "ended_at") => Some("period"),
+            ("data", "vaccine") => Some("vaccineCode"),
+            ("data", "code") if !self.resource_type.starts_with("Medication") => Some("code"),
+            ("data", "components") => Some("component"),
+            _ => None,
+        };
+        pointer_to(self.index, member.unwrap_or_default())
+    }
 }
 
 /// What a resource became.
@@ -92,6 +123,8 @@ fn not_a_resource(broken: NotAResource) -> Item {
             resource_type: String::new(),
             id: String::new(),
             index,
+            person: None,
+            occurred: None,
         },
         content: [0; 32],
         outcome: Outcome::Refused(Refused {
@@ -109,18 +142,34 @@ fn translate_entry(reading: &Reading<'_, '_>) -> Item {
         id,
         index,
     } = reading.entry;
+    let outcome = outcome(reading);
+    let event = match &outcome {
+        Outcome::Events(events) => events.first(),
+        Outcome::Kept { event, .. } => Some(&**event),
+        Outcome::Refused(_) => None,
+    };
     Item {
         place: Place {
             resource_type: (*kind).to_owned(),
             id: id.to_string(),
             index: *index,
+            person: reading.subject_member(),
+            occurred: event.and_then(|event| time_member(node, event.event.occurred_at)),
         },
         content: super::content_digest(node),
-        outcome: outcome(reading),
+        outcome,
     }
 }
 
 fn outcome(reading: &Reading<'_, '_>) -> Outcome {
+    if let Some(Misfit {
+        member,
+        code,
+        detail,
+    }) = misfit(reading.entry.kind, reading.node())
+    {
+        return refused(reading, &member, code, detail);
+    }
     let subject = match reading.entry.kind {
         "Patient" => Subject::Person(reading.own_patient(&reading.entry.id)),
         "Organization" | "Location" | "Practitioner" | "PractitionerRole" => Subject::Nobody,
@@ -197,6 +246,17 @@ fn fit(
     person: Option<PersonRef>,
     draft: Draft,
 ) -> Result<Incoming, Unfit> {
+    let occurs = !matches!(
+        draft.data,
+        Data::PersonRegistered(_)
+            | Data::FacilityRegistered(_)
+            | Data::PractitionerRegistered(_)
+            | Data::DocumentAttached(_)
+    );
+    // Taking the time of the import for when something happened to a person would be inventing it.
+    if occurs && draft.occurred.is_none() && reading.stamp().is_none() {
+        return Err(NO_DATE);
+    }
     let incoming = envelope(reading, person, draft);
     match validate(&incoming) {
         Ok(()) => Ok(incoming),
@@ -234,20 +294,7 @@ fn keep(
     because: Option<&'static str>,
 ) -> Outcome {
     let occurred = reading
-        .occurred(&[
-            "date",
-            "created",
-            "recorded",
-            "authoredOn",
-            "started",
-            "effectiveDateTime",
-            "issued",
-            "occurrenceDateTime",
-            "period",
-            "effectivePeriod",
-            "billablePeriod",
-            "recordedDate",
-        ])
+        .occurred(&KEPT_TIMES)
         .or_else(|| reading.encounter_start());
     let data = Data::from(ResourceKept {
         format: FORMAT.to_owned(),
@@ -278,7 +325,15 @@ fn keep(
 }
 
 fn refused(reading: &Reading<'_, '_>, member: &str, code: &'static str, detail: &str) -> Outcome {
-    let mut pointer = match reading.entry.index {
+    Outcome::Refused(Refused {
+        pointer: pointer_to(reading.entry.index, member),
+        code,
+        detail: detail.to_owned(),
+    })
+}
+
+fn pointer_to(index: Option<usize>, member: &str) -> String {
+    let mut pointer = match index {
         Some(index) => format!("/entry/{index}/resource"),
         None => String::new(),
     };
@@ -286,9 +341,5 @@ fn refused(reading: &Reading<'_, '_>, member: &str, code: &'static str, detail: 
         pointer.push('/');
         pointer.push_str(member);
     }
-    Outcome::Refused(Refused {
-        pointer,
-        code,
-        detail: detail.to_owned(),
-    })
+    pointer
 }

@@ -29,6 +29,12 @@ const SUBJECT_KEYS: [&str; 6] = [
 ];
 
 impl Reading<'_, '_> {
+    /// Names the member that says whose the resource is.
+    pub(crate) fn subject_member(&self) -> Option<&'static str> {
+        let node = self.node();
+        SUBJECT_KEYS.into_iter().find(|key| node.get(key).is_some())
+    }
+
     /// Finds whose the resource is.
     pub(crate) fn subject(&self) -> Subject {
         for key in SUBJECT_KEYS {
