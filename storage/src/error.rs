@@ -111,6 +111,14 @@ pub enum OpenError {
         /// The data folder.
         folder: String,
     },
+    /// The folder holds segments of a log, but not the file that says which log.
+    #[error(
+        "open log in {folder}: there is a log here but its meta file is missing; restore it from a backup"
+    )]
+    NoMeta {
+        /// The data folder.
+        folder: String,
+    },
     /// The folder already holds a log.
     #[error("create log in {folder}: there is a log already")]
     Exists {

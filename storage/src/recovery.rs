@@ -19,6 +19,7 @@ use crate::shared::{Durable, LogStatus, Opening, Shared, Tail};
 use crate::sink::{ClosedSegment, End, write_footer};
 
 mod files;
+mod readback;
 mod tail;
 mod walk;
 
@@ -60,9 +61,7 @@ pub(crate) fn read_meta(disk: &dyn Disk, folder: &Path) -> Result<Meta, OpenErro
     let bytes = match read_file(disk, &folder.join("meta"), META_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(OpenError::NoLog {
-                folder: folder.display().to_string(),
-            });
+            return Err(without_meta(disk, folder)?);
         }
         Err(source) => {
             return Err(OpenError::Io {
@@ -87,6 +86,21 @@ pub(crate) fn read_meta(disk: &dyn Disk, folder: &Path) -> Result<Meta, OpenErro
             expected: flaw.expected,
             found: flaw.found,
         }),
+    })
+}
+
+/// Tells a folder that holds no log from one whose meta file is gone.
+fn without_meta(disk: &dyn Disk, folder: &Path) -> Result<OpenError, OpenError> {
+    let names = match disk.list(&folder.join("log")) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(io_error("list", "log".into())(source)),
+    };
+    let folder = folder.display().to_string();
+    Ok(if names.iter().any(|name| name.ends_with(".seg")) {
+        OpenError::NoMeta { folder }
+    } else {
+        OpenError::NoLog { folder }
     })
 }
 
@@ -120,11 +134,13 @@ pub(crate) fn recover(
 ) -> Result<Found, OpenError> {
     let (note, note_damage) = read_note(disk.as_ref(), folder, meta)?;
     let mut ignored = None;
+    let mut reached = None;
     let cached = cache::load(disk.as_ref(), folder, meta).unwrap_or_else(|reason| {
         ignored = Some(reason);
         None
     });
     if let Some(cached) = cached {
+        reached = Some(Reached::of(&cached));
         match from_cache(disk, folder, meta, note, cached)? {
             Ok(mut found) => {
                 found.damage = found.damage.or(note_damage);
@@ -136,8 +152,50 @@ pub(crate) fn recover(
     let files = files::find(disk.as_ref(), folder, meta)?;
     let mut found = walk_from(files, Walk::new(meta, note), 1, None)?;
     found.report.cache_ignored = ignored;
-    found.damage = found.damage.or(note_damage);
+    found.damage = found.damage.take().or(note_damage);
+    if found.damage.is_none() {
+        found.damage = reached.and_then(|reached| reached.check(&found));
+    }
     Ok(found)
+}
+
+/// How far a cache says that the log was synced: a log that ends before has lost acknowledged events.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    end: Option<Address>,
+    position: Position,
+}
+
+impl Reached {
+    fn of(cached: &Cached) -> Self {
+        Self {
+            end: cached.tail.durable.end,
+            position: cached.position_max,
+        }
+    }
+
+    /// Names where a log ends that should be longer.
+    fn check(self, found: &Found) -> Option<Damage> {
+        let walk = &found.walk;
+        let ends = Address::raw_or_zero(walk.expected.group_end);
+        let stated = Address::raw_or_zero(self.end);
+        if ends >= stated && walk.position() >= self.position {
+            return None;
+        }
+        let there = found.segments.last().map_or(0, |segment| segment.number);
+        let at = match (self.end, &found.last) {
+            (Some(end), _) if end.segment() > there => Address::new(end.segment(), 0),
+            (_, Some(last)) => Address::new(there, last.data_end),
+            _ => walk.expected.group_end.or(self.end)?,
+        };
+        let (part, position) = ("end of the log", Position::new(walk.expected.next_position));
+        let damage = Damage::in_segment(DamageKind::Missing, at, Some(position), part);
+        let expected = match self.end {
+            Some(end) => format!("groups up to {end}, as cache/heads says"),
+            None => format!("events up to {}, as cache/heads says", self.position),
+        };
+        Some(damage.expected_found(expected, "no whole group"))
+    }
 }
 
 /// Tries to take up the log where the cache ends; any doubt makes the caller start from zero.
@@ -158,6 +216,10 @@ fn from_cache(
     }
     if cached.tail.frontier.size() != cached.tail.durable.position.get() {
         return Ok(Err("its tree has another size"));
+    }
+    let held = readback::groups_hold(&files, end, cached.tail.last_group);
+    if !held.map_err(io_error("read", segment_file(end.segment())))? {
+        return Ok(Err("the log does not hold the groups before its end"));
     }
     let position = cached.tail.durable.position;
     let position_max = cached.position_max;

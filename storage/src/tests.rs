@@ -1,6 +1,7 @@
 //! Promises of the log, kept on a disk in memory.
 
 mod append;
+mod cached;
 mod cycles;
 mod damage;
 mod faults;

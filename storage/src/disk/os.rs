@@ -1,12 +1,17 @@
-//! The operating system's files.
+//! The operating system's files; those made here are for their owner alone.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::{Access, Disk, DiskFile, DiskLock};
+
+/// Mode of files that are made.
+const FILE_MODE: u32 = 0o600;
+/// Mode of folders that are made.
+const FOLDER_MODE: u32 = 0o700;
 
 /// The real disk.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,12 +65,14 @@ impl Disk for OsDisk {
             .read(true)
             .write(true)
             .create_new(true)
+            .mode(FILE_MODE)
             .open(path)?;
         Ok(Arc::new(OsFile(file)))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        std::fs::create_dir_all(path)
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(FOLDER_MODE).create(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -90,6 +97,7 @@ impl Disk for OsDisk {
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
+            .mode(FILE_MODE)
             .read(true)
             .write(true)
             .open(path)?;

@@ -149,7 +149,7 @@ fn a_folder_without_a_log_and_one_with_a_log_are_told_apart() {
     assert!(matches!(again, Err(OpenError::Exists { .. })));
 }
 
-fn note(size: u64, root: sokhoe_chain::NodeHash) -> String {
+pub(super) fn note(size: u64, root: sokhoe_chain::NodeHash) -> String {
     let signer = Signer::from_seed("test.example/log", &[1; 32]).unwrap();
     Checkpoint::new("test.example/log", size, root)
         .sign(&signer)
