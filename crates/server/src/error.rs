@@ -223,9 +223,9 @@ impl Problem {
         self
     }
 
-    /// Moves the bad fields' pointers under the place where the content stood; names the place alone where no field
-    /// is to blame.
-    pub(crate) fn within(mut self, place: &str) -> Self {
+    /// Moves the bad fields' pointers to the places that they were read from; where no field is to blame, what
+    /// stands for the empty pointer is named.
+    pub(crate) fn moved(mut self, place: impl Fn(&str) -> String) -> Self {
         if self.0.errors.is_empty() {
             self.0.errors.push(FieldError {
                 pointer: String::new(),
@@ -234,7 +234,7 @@ impl Problem {
             });
         }
         for error in &mut self.0.errors {
-            error.pointer.insert_str(0, place);
+            error.pointer = place(&error.pointer);
         }
         self
     }
@@ -268,7 +268,7 @@ impl Problem {
         } else {
             "error"
         };
-        let issue = |diagnostics: &str, expression: Option<&str>| {
+        let issue = |diagnostics: &str, error: Option<&FieldError>| {
             let mut issue = serde_json::json!({
                 "severity": severity,
                 "code": kind.issue_type(),
@@ -276,8 +276,12 @@ impl Problem {
                             "text": kind.title()},
                 "diagnostics": diagnostics,
             });
-            if let Some(expression) = expression {
-                issue["expression"] = serde_json::json!([expression]);
+            if let Some(error) = error {
+                issue["expression"] = serde_json::json!([fhir_path(&error.pointer)]);
+                if let Some(codings) = issue["details"]["coding"].as_array_mut() {
+                    codings.push(serde_json::json!({
+                        "system": "https://sokhoe.vn/problems/field", "code": error.code}));
+                }
             }
             issue
         };
@@ -286,7 +290,7 @@ impl Problem {
         } else {
             let errors = self.0.errors.iter();
             errors
-                .map(|error| issue(&error.detail, Some(&error.pointer)))
+                .map(|error| issue(&error.detail, Some(error)))
                 .collect()
         };
         serde_json::json!({"resourceType": "OperationOutcome", "issue": issues})
@@ -368,6 +372,19 @@ impl From<Refusal> for Problem {
     }
 }
 
+/// Writes a JSON pointer into a Bundle, the one thing that FHIR routes take, as FHIRPath.
+fn fhir_path(pointer: &str) -> String {
+    let mut path = "Bundle".to_owned();
+    for part in pointer.split('/').skip(1) {
+        if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+            path.extend(["[", part, "]"]);
+        } else {
+            path.extend([".", part]);
+        }
+    }
+    path
+}
+
 /// Reads a status of the tables in this file.
 pub(crate) fn status_code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -400,12 +417,13 @@ mod tests {
 
     #[test]
     fn a_problem_names_every_bad_field() {
-        let problem = Problem::field("/data/code", "missing", "expected a code");
+        let problem = Problem::field("/entry/12/resource/code", "missing", "expected a code");
         let document = serde_json::to_value(problem.document(None)).unwrap();
         assert_eq!(document["status"], 422);
-        assert_eq!(document["errors"][0]["pointer"], "/data/code");
-        let outcome = problem.outcome();
-        assert_eq!(outcome["issue"][0]["expression"][0], "/data/code");
+        assert_eq!(document["errors"][0]["pointer"], "/entry/12/resource/code");
+        let issue = problem.outcome()["issue"][0].clone();
+        assert_eq!(issue["expression"][0], "Bundle.entry[12].resource.code");
+        assert_eq!(issue["details"]["coding"][1]["code"], "missing");
     }
 
     #[test]

@@ -111,6 +111,16 @@ async fn read_bundle(visit: &Visit, source: String, bytes: Bytes) -> Result<Read
                 ));
             }
         };
+        if node
+            .get("entry")
+            .is_some_and(|entry| entry.as_list().is_none())
+        {
+            return Err(Problem::field(
+                "/entry",
+                "wrong_type",
+                "expected a list of entries",
+            ));
+        }
         let hash = |parts: &[&[u8]]| shared.app.derive(parts);
         let context = Context::new(&source, facility.as_deref(), received, &hash)
             .map_err(|error| Problem::new(Kind::BadRequest, error.to_string()))?;
@@ -206,7 +216,7 @@ impl Batch<'_> {
         let Some(item) = self.waiting.pop_front() else {
             return false;
         };
-        let became = self.outcome(item.events, &item.content).await;
+        let became = self.outcome(item.events, &item.place, &item.content).await;
         answer_entry(&mut self.entries, &item.place, &became);
         true
     }
@@ -215,6 +225,7 @@ impl Batch<'_> {
     async fn outcome(
         &mut self,
         events: Result<Vec<Incoming>, Problem>,
+        place: &Place,
         content: &[u8; 32],
     ) -> Became {
         let mut became: Option<Became> = None;
@@ -228,6 +239,8 @@ impl Batch<'_> {
                 Err(Refusal::IdTaken) => self.revise(&event, content).await,
                 answer => answer.map_err(Problem::from),
             };
+            let answer =
+                answer.map_err(|problem| problem.moved(|pointer| place.of_event_pointer(pointer)));
             if !matches!((&became, &answer), (Some(Err(_)), _) | (Some(Ok(_)), Ok(_))) {
                 became = Some(answer);
             }
@@ -241,15 +254,26 @@ impl Batch<'_> {
         let kind = self.app.kind_of(original)?;
         let digest = ContentDigest::of_bytes(content);
         let mut last = Err(Problem::from(Refusal::IdTaken));
-        for correction in as_correction(&self.context, original, kind, event, content) {
+        let corrections = as_correction(&self.context, original, kind, event, content);
+        let event_id = found_under(original, &corrections);
+        for correction in corrections {
             last = self.app.submit(self.caller, correction, digest).await;
             // FHIR calls this an update, which is 200.
             last = Ok(Receipt {
                 duplicate: true,
+                event_id,
                 ..last?
             });
         }
         last
+    }
+}
+
+/// The id under which a resource is shown after `corrections`: its own, unless it was taken back and said again.
+fn found_under(original: EventId, corrections: &[Incoming]) -> EventId {
+    match corrections {
+        [_, .., again] => again.event.event_id,
+        _ => original,
     }
 }
 
@@ -283,16 +307,20 @@ fn answer_entry(entries: &mut [Value], place: &Place, became: &Became) {
     };
     *entry = match became {
         Ok(receipt) => {
-            let id = match (resource_type, receipt.person_id) {
-                ("Patient", Some(person)) => person.to_string(),
-                _ => receipt.event_id.to_string(),
-            };
-            json!({"response": {
+            let mut response = json!({
                 "status": status_line(intake::accepted(receipt)),
-                "location": format!("{resource_type}/{id}"),
                 "etag": format!("W/\"{}\"", receipt.version),
                 "lastModified": receipt.recorded_at.to_string(),
-            }})
+            });
+            // Only what is in a person's record is shown as a resource.
+            if let Some(person) = receipt.person_id {
+                let id = match resource_type {
+                    "Patient" => person.to_string(),
+                    _ => receipt.event_id.to_string(),
+                };
+                response["location"] = json!(format!("{resource_type}/{id}"));
+            }
+            json!({"response": response})
         }
         Err(problem) => json!({"response": {
             "status": status_line(problem.status()),

@@ -87,6 +87,8 @@ async fn a_resource_that_changed_is_corrected_in_a_transaction_and_a_batch() {
         let before = house.commands.opener().reader().position().get();
         for _ in 0..2 {
             let answer = take(&house, &changed).await.json();
+            let found = answer["entry"][1]["response"]["location"].as_str();
+            assert_eq!(found, Some(location), "a correction moves nothing");
             assert_eq!(
                 answer["entry"][1]["response"]["status"], "200 OK",
                 "{answer}"
@@ -108,9 +110,57 @@ async fn a_refused_transaction_names_the_entry_and_takes_nothing() {
                       "code": {"text": "ho"}});
     let refused = take(&house, &bundle("transaction", &[height(171), lost])).await;
     assert_eq!(refused.status, 422);
-    let place = refused.json()["issue"][0]["expression"][0].to_string();
-    assert!(place.contains("/entry/1/resource"), "{place}");
+    let place = refused.json()["issue"][0]["expression"][0].clone();
+    assert_eq!(place, "Bundle.entry[1].resource.subject");
     assert_eq!(house.commands.opener().reader().position().get(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_entry_of_a_batch_names_the_fhir_member() {
+    let house = House::open().await;
+    let lost = json!({"resourceType": "Immunization", "id": "i1", "status": "completed",
+                      "patient": {"reference": "Patient/nobody"}, "occurrenceDateTime": "2026-11-01",
+                      "vaccineCode": {"text": "BCG"}});
+    let mut never = height(171);
+    never["effectiveDateTime"] = json!("2026-02-30");
+    let mut ahead = height(172);
+    ahead["effectiveDateTime"] = json!("2190-01-01");
+    let body = bundle("batch", &[patient(), lost, never, ahead]);
+    let entries = take(&house, &body).await.json()["entry"].clone();
+    assert_eq!(entries[0]["response"]["status"], "201 Created");
+    for (at, member, code) in [
+        (1, "patient", "unknown_person"),
+        (2, "effectiveDateTime", "impossible_date"),
+        (3, "effectiveDateTime", "in_the_future"),
+    ] {
+        let issue = &entries[at]["response"]["outcome"]["issue"][0];
+        let place = format!("Bundle.entry[{at}].resource.{member}");
+        assert_eq!(issue["expression"][0], place, "{issue}");
+        assert_eq!(issue["details"]["coding"][1]["code"], code, "{issue}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_back_is_given_no_location() {
+    let house = House::open().await;
+    let ward = json!({"resourceType": "Organization", "id": "w", "name": "Khoa Nội"});
+    let stuff = json!({"resourceType": "Substance", "id": "s"});
+    let body = bundle("batch", &[patient(), ward, stuff]);
+    let entries = take(&house, &body).await.json()["entry"].clone();
+    assert!(entries[0]["response"]["location"].is_string(), "{entries}");
+    for at in [1, 2] {
+        let location = entries[at]["response"]["location"].as_str();
+        assert_eq!(location, None, "{entries}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_whose_entries_are_no_list_is_refused() {
+    let house = House::open().await;
+    let body = json!({"resourceType": "Bundle", "type": "batch", "entry": {}}).to_string();
+    let refused = take(&house, &body).await;
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.json()["issue"][0]["expression"][0], "Bundle.entry");
 }
 
 #[tokio::test]

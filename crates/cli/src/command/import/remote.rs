@@ -399,8 +399,8 @@ fn unknown_person(response: &Value) -> bool {
     let issues = response.pointer("/outcome/issue").and_then(Value::as_array);
     let person = |issue: &Value| {
         issue
-            .pointer("/expression/0")
-            .is_some_and(|at| at == "/person")
+            .pointer("/details/coding/1/code")
+            .is_some_and(|code| code == "unknown_person")
     };
     issues.is_some_and(|issues| !issues.is_empty() && issues.iter().all(person))
 }
@@ -458,7 +458,11 @@ fn of_outcome(item: Sent, response: &Value) -> Box<Refused> {
         code,
         text("/diagnostics").to_owned(),
     );
-    refused.pointer = text("/expression/0").to_owned();
+    // As an import into a folder says it.
+    refused.pointer = match unknown_person(response) {
+        true => "/person".to_owned(),
+        false => text("/expression/0").to_owned(),
+    };
     refused
 }
 

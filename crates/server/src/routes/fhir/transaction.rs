@@ -3,9 +3,9 @@
 use serde_json::Value;
 use sokhoe_commands::{ContentDigest, Receipt};
 use sokhoe_exchange::fhir::{Context, Place, as_correction};
-use sokhoe_record::Incoming;
+use sokhoe_record::{EventId, Incoming};
 
-use super::{Answered, Read, answer_entry, events_of, name_as_shown};
+use super::{Answered, Read, answer_entry, events_of, found_under, name_as_shown};
 use crate::app::App;
 use crate::error::{Kind, Problem};
 use crate::guard::Visit;
@@ -18,8 +18,8 @@ struct Sent {
     event: Incoming,
     content: [u8; 32],
     place: Place,
-    /// Whether it corrects what the resource said before.
-    corrects: bool,
+    /// Where it corrects what the resource said before: the id that the resource is then found under.
+    corrects: Option<EventId>,
 }
 
 /// Takes all resources or none; one that was sent before with other content is corrected.
@@ -33,7 +33,7 @@ pub(super) async fn take(visit: &Visit, read: Read) -> Result<Answered, Problem>
             event,
             content,
             place: place.clone(),
-            corrects: false,
+            corrects: None,
         }));
     }
     let events_max = visit.shared.limits.atomic_events_max;
@@ -67,9 +67,9 @@ pub(super) async fn take(visit: &Visit, read: Read) -> Result<Answered, Problem>
         let entry = sent.place.index.and_then(|index| entries.get(index));
         let answered = entry.is_some_and(|entry| !entry.is_null());
         if !answered {
-            let duplicate = receipt.duplicate || sent.corrects;
             let receipt = Receipt {
-                duplicate,
+                duplicate: receipt.duplicate || sent.corrects.is_some(),
+                event_id: sent.corrects.unwrap_or(receipt.event_id),
                 ..receipt
             };
             answer_entry(&mut entries, &sent.place, &Ok(receipt));
@@ -89,18 +89,19 @@ fn revise_in_place(
     sent: &mut Vec<Sent>,
     at: usize,
 ) -> Result<bool, Problem> {
-    let Some(old) = sent.get(at).filter(|old| !old.corrects) else {
+    let Some(old) = sent.get(at).filter(|old| old.corrects.is_none()) else {
         return Ok(false);
     };
     let original = old.event.event.event_id;
     let kind = app.kind_of(original)?;
     let corrections = as_correction(context, original, kind, &old.event, &old.content);
     let (content, place) = (old.content, old.place.clone());
+    let corrects = Some(found_under(original, &corrections));
     let corrections = corrections.into_iter().map(|event| Sent {
         event,
         content,
         place: place.clone(),
-        corrects: true,
+        corrects,
     });
     sent.splice(at..=at, corrections);
     Ok(true)
@@ -108,8 +109,8 @@ fn revise_in_place(
 
 /// Says which entry a problem is about.
 fn at_entry(problem: Problem, sent: Option<&Sent>) -> Problem {
-    match sent.and_then(|sent| sent.place.index) {
-        Some(index) => problem.within(&format!("/entry/{index}/resource")),
+    match sent {
+        Some(sent) => problem.moved(|pointer| sent.place.of_event_pointer(pointer)),
         None => problem,
     }
 }
