@@ -67,7 +67,7 @@ pub(super) async fn search(visit: Visit, request: Request) -> Answer {
 pub(super) async fn record(visit: Visit, request: Request) -> Answer {
     let Allowed { person, filter } = allowed(&visit, &request)?;
     let query = Query::parse(request.uri().query(), &["as_of", "at_least"])?;
-    let as_of = as_of(&query, visit.shared.app.now_us())?;
+    let as_of = as_of(&query, visit.shared.app.latest_us())?;
     reach(&visit, &query).await?;
     let view = visit
         .shared
@@ -158,7 +158,7 @@ pub(super) async fn reach(visit: &Visit, query: &Query) -> Result<(), Problem> {
 }
 
 /// Reads the moment asked for. One in the future is refused, as its answer would still change.
-fn as_of(query: &Query, now_us: i64) -> Result<AsOf, Problem> {
+fn as_of(query: &Query, latest_us: i64) -> Result<AsOf, Problem> {
     let Some(text) = query.get("as_of") else {
         return Ok(AsOf::Now);
     };
@@ -173,7 +173,7 @@ fn as_of(query: &Query, now_us: i64) -> Result<AsOf, Problem> {
     let time = Instant::parse(text).map_err(|_| {
         bad("the query parameter as_of must be a position or an RFC 3339 time".to_owned())
     })?;
-    if time.micros() > now_us {
+    if time.micros() > latest_us {
         return Err(bad(
             "the query parameter as_of must not lie in the future".to_owned()
         ));
