@@ -74,12 +74,6 @@ impl App {
         self.clock.now_us()
     }
 
-    /// The latest moment that can be read at: now, or that of the last event where the clock was set back.
-    pub(crate) fn latest_us(&self) -> i64 {
-        let durable = self.commands.opener().reader().durable();
-        self.now_us().max(durable.recorded_at_us)
-    }
-
     pub(crate) fn now_s(&self) -> i64 {
         self.clock.now_us().div_euclid(1_000_000)
     }
