@@ -152,10 +152,12 @@ pub(crate) fn recover(
     let files = files::find(disk.as_ref(), folder, meta)?;
     let mut found = walk_from(files, Walk::new(meta, note), 1, None)?;
     found.report.cache_ignored = ignored;
-    found.damage = found.damage.take().or(note_damage);
-    if found.damage.is_none() {
-        found.damage = reached.and_then(|reached| reached.check(&found));
-    }
+    let damage = found.damage.take();
+    // What the cache knows names a place in the log; the signed checkpoint only how many events are gone.
+    found.damage = damage
+        .or_else(|| reached.and_then(|reached| reached.check(&found)))
+        .or_else(|| check_size(&found.walk))
+        .or(note_damage);
     Ok(found)
 }
 
@@ -229,7 +231,7 @@ fn from_cache(
     }
     let mut found = walk_from(files, walk, end.segment(), Some(end.offset()))?;
     found.report.cached_position = position;
-    if found.damage.is_some() {
+    if found.damage.is_some() || check_size(&found.walk).is_some() {
         return Ok(Err("the log behind it is damaged"));
     }
     if found.walk.position() < position_max || found.segments.len() < segment_index(end) + 1 {
@@ -277,7 +279,7 @@ fn walk_from(
         }
     }
     let report = report(&walk, &files, last.as_ref());
-    let damage = damage.or(files.damage).or_else(|| check_size(&walk));
+    let damage = damage.or(files.damage);
     let last_epoch = files.last_epoch.max(walk.expected.epoch);
     Ok(Found {
         walk,

@@ -99,6 +99,8 @@ fn a_tail_cut_at_any_length_without_a_cache_is_damage_below_the_signed_checkpoin
         let (size, root) = open(&disk.duplicate()).log.reader().tree_head();
         disk.put(&folder().join("checkpoint"), note(size, root).as_bytes());
         let good = disk.get(&segment(1)).unwrap();
+        let behind_cache = damage_with(&disk, 1, &good[..good.len() - FOOTER - 200]).unwrap();
+        assert!(behind_cache.file.ends_with("0001.seg"), "{behind_cache}");
         let events_end = good.len() - if clean { FOOTER + CLEAN_STOP } else { 0 };
         let disk = uncached(&disk);
         for cut in 0..good.len() {
