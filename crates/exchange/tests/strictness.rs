@@ -156,3 +156,11 @@ fn an_entry_asks_for_nothing_but_that_its_resource_be_taken() {
     let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": {}});
     refused(&bundle, "/entry", "wrong_type");
 }
+
+#[test]
+fn an_allergy_without_a_date_is_no_missing_allergy() {
+    let allergy = json!({"resourceType": "AllergyIntolerance", "id": "a",
+        "patient": {"reference": "Patient/p1"},
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "91936005"}]}});
+    assert_eq!(became(&allergy).0, "events");
+}

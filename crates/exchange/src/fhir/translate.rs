@@ -246,12 +246,17 @@ fn fit(
     person: Option<PersonRef>,
     draft: Draft,
 ) -> Result<Incoming, Unfit> {
+    // An allergy, a condition and a medicine taken are statements that stand, dated or not: what the source says holds
+    // as of when it said so, and an allergy that is missing does harm.
     let occurs = !matches!(
         draft.data,
         Data::PersonRegistered(_)
             | Data::FacilityRegistered(_)
             | Data::PractitionerRegistered(_)
             | Data::DocumentAttached(_)
+            | Data::AllergyRecorded(_)
+            | Data::ConditionRecorded(_)
+            | Data::MedicationRecorded(_)
     );
     // Taking the time of the import for when something happened to a person would be inventing it.
     if occurs && draft.occurred.is_none() && reading.stamp().is_none() {
