@@ -16,8 +16,9 @@
 //! code,name_vi,name_en,parent,valid_from,valid_to   (a crosswalk: old_code,new_code)
 //! ```
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sokhoe_record::Date;
@@ -63,7 +64,11 @@ pub fn open_folder(data: &Path) -> Result<Catalogue, FileError> {
 /// Names the file that could not be written; says so when the folder holds its most files.
 pub fn save(data: &Path, loaded: &Loaded) -> Result<PathBuf, FileError> {
     let folder = data.join(CATALOGUE_FOLDER);
-    fs::create_dir_all(&folder).map_err(|e| io_error("create catalogue folder", &folder, e))?;
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
+    made.map_err(|e| io_error("create catalogue folder", &folder, e))?;
     let path = folder.join(file_name(loaded.identity()));
     if !path.exists() {
         // One more than can be opened again must not be stored.
@@ -80,7 +85,12 @@ pub fn save(data: &Path, loaded: &Loaded) -> Result<PathBuf, FileError> {
     let body = write_body(loaded);
     let digest = blake3::hash(body.as_bytes()).to_hex();
     let write = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(format!("{MAGIC}{digest}\n").as_bytes())?;
         file.write_all(body.as_bytes())?;
         file.sync_all()?;

@@ -9,6 +9,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -455,6 +456,97 @@ fn wrong_calls_exit_with_2_and_say_what_to_give() {
         assert!(stderr.contains(says), "{arguments:?}: {stderr}");
     }
     assert!(!folder.join("d").exists(), "nothing was made");
+}
+
+/// The thing that the doctor calls bad, with its detail.
+fn bad_thing(folder: &Path) -> (i32, String, String) {
+    let (code, found) = json(folder, &["doctor", "--data", "d", "--json"]);
+    let findings = found["findings"].as_array().unwrap();
+    let bad = findings.iter().find(|finding| finding["verdict"] == "bad");
+    let text = |key: &str| {
+        bad.unwrap_or_else(|| panic!("{found}"))[key]
+            .as_str()
+            .unwrap()
+    };
+    (code, text("thing").to_owned(), text("detail").to_owned())
+}
+
+#[test]
+fn the_doctor_fails_where_there_is_no_folder_no_meta_file_or_a_cut_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (code, thing, _) = bad_thing(folder);
+    assert_eq!((code, thing.as_str()), (1, "data folder"));
+
+    fs::write(folder.join("in.ndjson"), EVENTS).unwrap();
+    let import = ["import", "events", "in.ndjson", "--data", "d"];
+    assert_eq!(run(folder, &import).0, 0);
+    let (meta, aside) = (folder.join("d/meta"), folder.join("aside"));
+    fs::rename(&meta, &aside).unwrap();
+    let (code, thing, detail) = bad_thing(folder);
+    assert_eq!((code, thing.as_str()), (1, "log"));
+    assert!(detail.contains("restore it from a backup"), "{detail}");
+    assert_eq!(run(folder, &import).0, 1, "no new log is begun there");
+    fs::rename(&aside, &meta).unwrap();
+
+    let segment = folder.join("d/log/0000000000000001.seg");
+    let good = fs::read(&segment).unwrap();
+    for cut in [200, 400, 900] {
+        fs::write(&segment, &good[..good.len() - cut]).unwrap();
+        let (code, thing, detail) = bad_thing(folder);
+        assert_eq!((code, thing.as_str()), (1, "log"), "{cut} cut: {detail}");
+        assert!(detail.contains("0000000000000001.seg"), "{detail}");
+        assert_eq!(run(folder, &import).0, 1);
+    }
+}
+
+#[test]
+fn what_is_made_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("in.ndjson"), format!("{EVENTS}{{}}\n")).unwrap();
+    let import = [
+        "import",
+        "events",
+        "in.ndjson",
+        "--data",
+        "d",
+        "--refused",
+        "no.ndjson",
+    ];
+    assert_eq!(run(folder, &import).0, 3);
+    assert_private(&folder.join("no.ndjson"));
+    assert_private(&folder.join("d"));
+    fs::write(folder.join("icd.csv"), "code,name_vi\nI10,Mẫu\n").unwrap();
+    let load = [
+        "catalogue",
+        "load",
+        "icd.csv",
+        "--name",
+        "icd10",
+        "--system",
+        "icd10",
+        "--list-version",
+        "own",
+        "--complete",
+        "--data",
+        "new",
+    ];
+    let (code, _, stderr) = run(folder, &load);
+    assert_eq!(code, 0, "{stderr}");
+    assert_private(&folder.join("new"));
+}
+
+fn assert_private(path: &Path) {
+    let metadata = fs::metadata(path).unwrap();
+    let mode = metadata.permissions().mode() & 0o777;
+    let wanted = if metadata.is_dir() { 0o700 } else { 0o600 };
+    assert_eq!(mode, wanted, "{} has {mode:o}", path.display());
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            assert_private(&entry.unwrap().path());
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use sokhoe_access::{Principal, Role};
-use sokhoe_storage::{OsDisk, write_file_atomic};
+use sokhoe_storage::{Disk, OsDisk, write_file_atomic};
 use sokhoe_vault::{BLOB_BYTES_MAX, BlobError};
 
 use crate::house::House;
@@ -57,7 +57,9 @@ impl House {
         let kept = self.opener.vault.persist_pending();
         kept.map_err(|error| failed(&error))?;
         let path = self.blob_path(&sealed.digest.to_string());
-        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let folder = path
+            .parent()
+            .map_or(Ok(()), |folder| OsDisk.create_dir_all(folder));
         let written = folder.and_then(|()| write_file_atomic(&OsDisk, &path, &sealed.bytes));
         written.map_err(|error| failed(&error))?;
         Ok(BlobReceipt {

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use sokhoe_chain::{Aead, EventHeader, KeyCommitment, PayloadDigest, Salt, StreamId, StreamKind};
-use sokhoe_storage::{OsDisk, read_file, write_file_atomic};
+use sokhoe_storage::{Disk, OsDisk, read_file, write_file_atomic};
 use sokhoe_vault::{StreamKey, Vault};
 
 use crate::opening::Opener;
@@ -27,7 +27,9 @@ impl Opener {
             return;
         };
         let path = path(self.reader.folder(), name);
-        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let folder = path
+            .parent()
+            .map_or(Ok(()), |folder| OsDisk.create_dir_all(folder));
         if let Err(error) = folder.and_then(|()| write_file_atomic(&OsDisk, &path, &bytes)) {
             tracing::warn!(name, %error, "a snapshot is not written");
         }

@@ -257,7 +257,8 @@ fn open_log(
                 source: std::io::Error::other(error),
             })?;
             let log_id = LogId(id);
-            std::fs::create_dir_all(&settings.data).map_err(|source| HouseError::Io {
+            let made = disk.create_dir_all(&settings.data);
+            made.map_err(|source| HouseError::Io {
                 doing: "make the data folder",
                 source,
             })?;

@@ -97,10 +97,10 @@ fn look_at_folders(folders: &Folders, findings: &mut Vec<Finding>, vkey: &mut Op
     let Folders { data, keys } = folders;
     if !data.exists() {
         let detail = format!(
-            "{} is not there yet; serve or demo makes it",
+            "{} is not there; serve, import or demo makes a new one",
             data.display()
         );
-        findings.push(Finding::new("data folder", Verdict::Doubtful, detail));
+        findings.push(Finding::new("data folder", Verdict::Bad, detail));
         findings.push(clock_finding(None));
         return;
     }

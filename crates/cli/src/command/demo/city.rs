@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sokhoe_commands::Commands;
 use sokhoe_population::{City, write_line};
 use sokhoe_registry::Digests;
+use sokhoe_storage::{OsDisk, write_file_atomic};
 use tokio::sync::mpsc;
 
 use crate::arguments::DemoArguments;
@@ -90,7 +91,7 @@ pub(super) fn load(
         people: arguments.people,
         event_count: counts.read,
     };
-    fs::write(&mark, serde_json::to_vec(&complete)?)
+    write_file_atomic(&OsDisk, &mark, &serde_json::to_vec(&complete)?)
         .with_context(|| format!("write {}", mark.display()))?;
     Ok(complete.event_count)
 }

@@ -1,7 +1,8 @@
 //! The disk under the data folder: how much room is left, and how long a sync takes.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,7 +89,11 @@ fn measure(data: &Path) -> io::Result<Vec<Duration>> {
 }
 
 fn write_and_sync(path: &Path) -> io::Result<Vec<Duration>> {
-    let mut file = File::create_new(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     let mut times = Vec::with_capacity(SYNCS);
     for _ in 0..SYNCS {
         let begun = clock::steady();

@@ -1,8 +1,9 @@
 //! What an import counts, shows and leaves behind: progress while somebody watches, each refused item as a
 //! line of NDJSON, the summary at the end.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -73,7 +74,13 @@ impl Tally {
     /// Begins to count; refused items go to `file`.
     pub(crate) fn begin(file: Option<&Path>) -> anyhow::Result<Self> {
         let create = |path: &Path| -> anyhow::Result<_> {
-            let file = File::create(path)
+            // Refused items carry what a record would: they are for their owner alone.
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path)
                 .with_context(|| format!("make the file of refused items {}", path.display()))?;
             Ok((path.to_owned(), BufWriter::new(file)))
         };
