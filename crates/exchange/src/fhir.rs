@@ -22,10 +22,10 @@ mod procedure;
 mod reading;
 mod reference;
 mod render;
+mod resource_names;
 mod shape;
 mod systems;
 mod translate;
-mod types;
 
 use sokhoe_record::json::{self, JsonError, Node, canonical};
 

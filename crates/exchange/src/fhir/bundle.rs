@@ -8,7 +8,7 @@ use sokhoe_record::json::Node;
 
 use super::identity::{Context, facility_code, practitioner_id};
 use super::reference::{Target, text_of};
-use super::types::is_resource_type;
+use super::resource_names::is_resource_type;
 
 /// Identifiers looked at to name a place or a professional.
 const IDENTIFIERS_MAX: usize = 50;
