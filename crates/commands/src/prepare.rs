@@ -65,7 +65,7 @@ pub(crate) fn prepare(
         check_time(&event, looked_up, around.now_us)?;
     }
     check_correctable(&event, looked_up)?;
-    settle(opener, around, &mut event, looked_up)?;
+    settle(opener, around, &mut event, person, looked_up)?;
     event.person = person.map(PersonRef::Id);
 
     let changes = match person {
@@ -274,13 +274,14 @@ fn settle(
     opener: &Opener,
     around: Circumstances<'_>,
     event: &mut Event,
+    person: Option<PersonId>,
     looked_up: &LookedUp,
 ) -> Result<(), Refusal> {
     let (day, _) = event.occurred_at.local_days();
     let mut errors = Vec::new();
     let mut complete = |data: &mut Data| {
         errors.extend(enrich(data, day, around.catalogue));
-        errors.extend(resolve_references(opener, data));
+        errors.extend(resolve_references(opener, data, person));
     };
     match (&mut event.data, looked_up.event(), looked_up.root_data()) {
         (Data::CorrectionMade(correction), Some(named), Some(root)) => {
@@ -302,8 +303,14 @@ fn settle(
 
 /// Turns references to other people into random ids; who is unknown is kept as text, but for a
 /// merge, which needs both.
-fn resolve_references(opener: &Opener, data: &mut Data) -> Vec<FieldError> {
+fn resolve_references(
+    opener: &Opener,
+    data: &mut Data,
+    about: Option<PersonId>,
+) -> Vec<FieldError> {
     let must_be_known = matches!(data, Data::PeopleMerged(_));
+    // Nobody is their own relative or guardian; who reports for themselves may say so.
+    let must_be_other = !matches!(data, Data::SelfReportSubmitted(_) | Data::PeopleMerged(_));
     let mut errors = Vec::new();
     data.person_refs_mut(|pointer, person| {
         let known = match &*person {
@@ -314,6 +321,11 @@ fn resolve_references(opener: &Opener, data: &mut Data) -> Vec<FieldError> {
             PersonRef::Unresolved(_) => None,
         };
         match (known, &*person) {
+            (Some(id), _) if must_be_other && about == Some(id) => errors.push(FieldError {
+                pointer: pointer.to_owned(),
+                code: "self_reference",
+                detail: "expected another person than the one the event is about".into(),
+            }),
             (Some(id), _) => *person = PersonRef::Id(id),
             (None, _) if must_be_known => errors.push(FieldError {
                 pointer: pointer.to_owned(),

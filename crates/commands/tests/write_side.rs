@@ -356,3 +356,22 @@ async fn a_merge_or_a_registration_is_not_voided_by_a_correction() {
         "{refused:?}"
     );
 }
+
+#[tokio::test]
+async fn nobody_is_their_own_mother() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    let person = send(&commands, &registration(1, 1)).await.unwrap();
+    let person = person.person_id.unwrap();
+    let link = format!(
+        r#"{{"event_id": "{}", "kind": "family_linked", "occurred_at": "2026-02-02",
+            "person": {{"id": "{person}"}}, "facility": "99001",
+            "data": {{"relative": {{"id": "{person}"}}, "relation": "mother"}}}}"#,
+        id(2)
+    );
+    let refused = send(&commands, &link).await;
+    let Err(Refusal::Invalid(errors)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(errors[0].pointer, "/data/relative");
+}
