@@ -20,7 +20,8 @@ const FILE_NAME: &str = "cache/prepared";
 #[derive(Debug)]
 pub(crate) struct Preparer {
     requests: Option<Sender<u32>>,
-    ready: Receiver<PathBuf>,
+    /// Gone once the thread shall end, so that a file ready by then does not wait for a taker.
+    ready: Option<Receiver<PathBuf>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -32,7 +33,7 @@ impl Preparer {
         if !options.prepare_segments {
             return Ok(Self {
                 requests: None,
-                ready,
+                ready: None,
                 thread: None,
             });
         }
@@ -55,7 +56,7 @@ impl Preparer {
             })?;
         let preparer = Self {
             requests: Some(requests),
-            ready,
+            ready: Some(ready),
             thread: Some(thread),
         };
         preparer.request(options.bytes_of_segment(0));
@@ -72,13 +73,13 @@ impl Preparer {
 
     /// Returns the prepared file, if there is one.
     pub(crate) fn take(&self) -> Option<PathBuf> {
-        self.ready.try_recv().ok()
+        self.ready.as_ref()?.try_recv().ok()
     }
 
     /// Ends the thread.
     pub(crate) fn stop(&mut self) {
         self.requests = None;
-        while self.ready.try_recv().is_ok() {}
+        self.ready = None;
         if let Some(thread) = self.thread.take() {
             // The thread only prepares; its panic costs nothing.
             let _ = thread.join();
@@ -107,4 +108,35 @@ fn prepare(disk: &dyn Disk, path: &std::path::Path, bytes: u32) -> io::Result<()
         offset += u64::try_from(step.len()).unwrap_or(u64::MAX);
     }
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_does_not_wait_for_files_that_nobody_takes() {
+        // Once a stop emptied the channel, the thread filled it again, and blocked on the next file.
+        for _ in 0..200 {
+            let (requests, wanted) = bounded::<u32>(1);
+            let (done, ready) = bounded(1);
+            let thread = std::thread::spawn(move || {
+                for _ in wanted {
+                    if done.send(PathBuf::new()).is_err() {
+                        break;
+                    }
+                }
+            });
+            let mut preparer = Preparer {
+                requests: Some(requests),
+                ready: Some(ready),
+                thread: Some(thread),
+            };
+            for _ in 0..4 {
+                preparer.request(1);
+                std::thread::yield_now();
+            }
+            preparer.stop();
+        }
+    }
 }
