@@ -41,9 +41,9 @@ pub use blobs::BlobReceipt;
 pub use content::ContentDigest;
 pub use house::{HouseError, Settings, SignError};
 pub use opening::{OpenedEvent, Opener, UnsealError};
-pub use prepare::record_stream;
 pub use receipt::Receipt;
 pub use refusal::Refusal;
+pub use stage::record_stream;
 pub use submission::Submission;
 pub use system::SystemStream;
 

@@ -4,7 +4,7 @@
 //! order of the log decides.
 
 use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Role, may_append};
-use sokhoe_chain::{Aead, Batch, EventHeader, StreamId, StreamKind};
+use sokhoe_chain::{Aead, Batch, EventHeader, StreamKind};
 use sokhoe_codec::Stored;
 use sokhoe_record::{
     Change as FieldChange, CorrectionAction, Data, Date, Event, EventId, FieldError, Identifier,
@@ -18,7 +18,7 @@ use crate::enrich::enrich;
 use crate::lookup::LookedUp;
 use crate::opening::Opener;
 use crate::refusal::Refusal;
-use crate::stage::{Plan, stream_of};
+use crate::stage::{Plan, record_stream};
 use crate::system::SystemStream;
 
 /// How far ahead of the server's clock an event may say it happened: clocks differ, the future does not happen.
@@ -371,7 +371,7 @@ fn seal(
         });
     }
     let (stream, kind) = match person {
-        Some(person) => (stream_of(person), StreamKind::Record),
+        Some(person) => (record_stream(person), StreamKind::Record),
         None => (
             SystemStream::of(&stored.event).id(opener.vault()),
             StreamKind::System,
@@ -381,7 +381,7 @@ fn seal(
     let mut targets = vec![(stream, kind, opener.event(&id))];
     if let Some(mirrored) = mirrored {
         targets.push((
-            stream_of(mirrored),
+            record_stream(mirrored),
             StreamKind::Record,
             opener.event(&mirror_id(opener, id)),
         ));
@@ -466,10 +466,4 @@ fn drafts(batch_id: u64, frames: Vec<(EventHeader, Vec<u8>)>) -> Result<Vec<Draf
 fn batch_id(plan: &Plan) -> u64 {
     let bytes = plan.key.0.first_chunk::<8>().copied().unwrap_or_default();
     u64::from_le_bytes(bytes).max(1)
-}
-
-/// The stream of a person's record.
-#[must_use]
-pub fn record_stream(person: PersonId) -> StreamId {
-    stream_of(person)
 }

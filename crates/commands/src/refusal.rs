@@ -51,9 +51,6 @@ pub enum Refusal {
     /// Something inside failed; the log line with the same request id says what.
     #[error("the event could not be processed")]
     Internal,
-    /// Another event of the same atomic batch was refused.
-    #[error("another event of the batch was refused")]
-    BatchRefused,
 }
 
 impl Refusal {

@@ -245,7 +245,7 @@ impl Decide {
         }
         let committed: u64 = members
             .iter()
-            .map(|member| group.version(&stream_of(*member)))
+            .map(|member| group.version(&record_stream(*member)))
             .sum();
         let added: u64 = before
             .iter()
@@ -314,7 +314,8 @@ fn refusal_of(refused: Refused, date_pointer: &str) -> Refusal {
     }
 }
 
-/// A person's record stream has the person's id.
-pub(crate) fn stream_of(person: PersonId) -> StreamId {
+/// The stream of a person's record: it has the person's id.
+#[must_use]
+pub fn record_stream(person: PersonId) -> StreamId {
     StreamId(person.into_bytes())
 }

@@ -51,13 +51,11 @@ pub use data::{
     VaccinationStatus,
 };
 pub use decimal::{Decimal, NotADecimal};
-pub use event::{
-    Event, Incoming, Invalid, RecordFacts, check_against, check_data_against, event_schemas,
-    parse_event, read_event, validate,
-};
+pub use event::{Event, Incoming, Invalid, event_schemas, parse_event, read_event, validate};
 pub use field::FieldError;
 pub use fold::{Entry, Provenance, Record, RecordedEvent, consents, fold};
 pub use history::{HistoryEntry, history};
 pub use id::{EventId, NotAnId, PersonId};
 pub use kind::Kind;
+pub use rules::death_before_birth;
 pub use time::{Date, Instant, NotATime, Occurred, PartialDate, YEAR_MAX, YEAR_MIN};

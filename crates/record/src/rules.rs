@@ -24,8 +24,8 @@ pub(crate) fn in_order<T: Into<Occurred>>(
     }
 }
 
-/// Says so when a death certainly lies before the birth.
-pub(crate) fn death_before_birth(died_on: PartialDate, birth_date: PartialDate) -> bool {
+/// Says whether a death certainly lies before the birth: no day fits both.
+pub fn death_before_birth(died_on: PartialDate, birth_date: PartialDate) -> bool {
     died_on.latest() < birth_date.earliest()
 }
 

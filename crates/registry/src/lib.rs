@@ -28,7 +28,6 @@ use sokhoe_chain::EventKey;
 use sokhoe_record::PersonId;
 
 pub use change::{Change, Digests, IdentifierDigest, changes_of};
-pub use people::{Facts, PersonNumber};
 pub use snapshot::SnapshotError;
 
 use event_ids::EventIds;
@@ -92,12 +91,6 @@ impl Registry {
         self.ids.give_back(key);
     }
 
-    /// How many event ids are taken.
-    #[must_use]
-    pub fn event_count(&self) -> usize {
-        self.ids.len()
-    }
-
     /// How many people were ever registered, retired ones included.
     #[must_use]
     pub fn people_count(&self) -> usize {
@@ -123,12 +116,6 @@ impl Registry {
     #[must_use]
     pub fn knows(&self, person: PersonId) -> bool {
         self.read().number(person).is_some()
-    }
-
-    /// Returns the dense number of a person, in order of registration from 0.
-    #[must_use]
-    pub fn number(&self, person: PersonId) -> Option<PersonNumber> {
-        self.read().number(person)
     }
 
     /// Returns the ids of all people in order of their numbers, retired ones included.
@@ -196,15 +183,6 @@ impl Registry {
         Ok(())
     }
 
-    /// Checks the changes of one event against the present state without applying them.
-    ///
-    /// # Errors
-    /// The first rule that a change breaks.
-    pub fn check(&self, changes: &[Change]) -> Result<(), Refused> {
-        let people = self.read();
-        changes.iter().try_for_each(|change| people.check(change))
-    }
-
     /// Returns the person whose record holds this one's entries at a position: itself, unless it
     /// was merged into another there. `None` as position means now.
     #[must_use]
@@ -222,12 +200,6 @@ impl Registry {
     #[must_use]
     pub fn members(&self, survivor: PersonId, at: Option<u64>) -> Vec<PersonId> {
         self.read().members(survivor, at)
-    }
-
-    /// Returns the facts that later events are checked against.
-    #[must_use]
-    pub fn facts(&self, person: PersonId) -> Option<Facts> {
-        self.read().facts(person)
     }
 
     /// Writes the whole registry as bytes, true at `position`; the caller seals and stores them.

@@ -14,21 +14,21 @@ use crate::event_ids::{DigestHasher, DigestMap};
 
 /// The dense number of a person: the order of registration, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PersonNumber(pub u32);
+pub(crate) struct PersonNumber(pub(crate) u32);
 
 /// What later events of a person are checked against.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// The birth date last said.
-    pub birth_date: Option<PartialDate>,
+    pub(crate) birth_date: Option<PartialDate>,
     /// The day of death, when known.
-    pub died_on: Option<PartialDate>,
+    pub(crate) died_on: Option<PartialDate>,
 }
 
 impl Facts {
     fn contradict(&self) -> bool {
         match (self.birth_date, self.died_on) {
-            (Some(birth), Some(death)) => death.latest() < birth.earliest(),
+            (Some(birth), Some(death)) => sokhoe_record::death_before_birth(death, birth),
             _ => false,
         }
     }

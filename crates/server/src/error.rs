@@ -365,9 +365,6 @@ impl From<Refusal> for Problem {
                 Kind::Internal,
                 "the fault is the server's; it has been logged",
             ),
-            Refusal::BatchRefused => {
-                Self::new(Kind::NotTaken, "another event of the batch was refused")
-            }
         }
     }
 }

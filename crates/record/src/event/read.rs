@@ -2,15 +2,14 @@
 
 use super::{Event, Incoming};
 use crate::{
-    block::{Author, Change, PersonRef, Source},
+    block::{Author, PersonRef, Source},
     data::Data,
     field::{Cx, Field, FieldError, Member, Path, Slot, object_schema},
     id::EventId,
     json::{self, JsonError, Limits, Node},
     kind::Kind,
     limits::{EVENT_BYTES_MAX, WORD_CHARS_MAX},
-    rules,
-    time::{Occurred, PartialDate},
+    time::Occurred,
 };
 
 /// Why an event is not taken.
@@ -235,44 +234,6 @@ impl Field for Version {
     fn schema(_limit: usize) -> serde_json::Value {
         serde_json::json!({ "type": "integer", "minimum": 0 })
     }
-}
-
-/// What a record already says that a new event must not contradict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RecordFacts {
-    /// When the person was born.
-    pub birth_date: Option<PartialDate>,
-    /// When the person died.
-    pub died_on: Option<PartialDate>,
-}
-
-/// Checks an event against what the record already says: no death before birth.
-pub fn check_against(facts: &RecordFacts, event: &Event) -> Vec<FieldError> {
-    check_data_against(facts, &event.data)
-}
-
-/// Checks data against what the record already says, for replacements inside corrections too.
-pub fn check_data_against(facts: &RecordFacts, data: &Data) -> Vec<FieldError> {
-    let (field, birth_date, died_on) = match data {
-        Data::PersonDied(death) => ("died_on", facts.birth_date, Some(death.died_on)),
-        Data::PersonRegistered(person) => ("birth_date", Some(person.birth_date), facts.died_on),
-        Data::DemographicsChanged(change) => match change.birth_date {
-            Change::Set(birth_date) => ("birth_date", Some(birth_date), facts.died_on),
-            Change::Keep | Change::Clear => return Vec::new(),
-        },
-        _ => return Vec::new(),
-    };
-    let (at, mut cx) = (Path::ROOT, Cx::default());
-    if let (Some(birth_date), Some(died_on)) = (birth_date, died_on)
-        && rules::death_before_birth(died_on, birth_date)
-    {
-        cx.error(
-            at.key("data").key(field),
-            "death_before_birth",
-            "expected no death before birth",
-        );
-    }
-    cx.into_errors()
 }
 
 fn sendable() -> impl Iterator<Item = Kind> {

@@ -329,7 +329,6 @@ fn refused(item: Waiting, refusal: Refusal) -> Box<Refused> {
         Refusal::Busy => "busy",
         Refusal::Stopped => "stopped",
         Refusal::Internal => "internal",
-        Refusal::BatchRefused => "batch_refused",
     };
     Refused::whole(source, place, code, refusal.to_string())
 }
