@@ -6,7 +6,7 @@
 //! |--:|--:|---|---|
 //! | 0 | 1 | suite | 1 = BLAKE3-256 for event hash and payload digest |
 //! | 1 | 1 | aead | 0 = clear keeper body, 1 = AES-256-GCM with derived key and commitment |
-//! | 2 | 1 | compression | 0 = none |
+//! | 2 | 1 | compression | 0 = none, 1 = zstd with the first dictionary of `crates/codec` |
 //! | 3 | 1 | flags | zero |
 //! | 4 | 1 | retention class | meaning belongs to policy, not to the chain |
 //! | 5 | 1 | kind of stream | 1 record, 2 access, 3 system, 4 keeper |
@@ -85,6 +85,8 @@ pub enum Aead {
 pub enum Compression {
     /// Not at all.
     None = 0,
+    /// A zstd frame without its magic number, under the first dictionary of `crates/codec`.
+    ZstdDictionary1 = 1,
 }
 
 /// What kind of stream an event belongs to.
@@ -379,6 +381,7 @@ fn aead(bytes: &EventHeaderBytes) -> Result<Aead, HeaderError> {
 fn compression(bytes: &EventHeaderBytes) -> Result<Compression, HeaderError> {
     match byte::<COMPRESSION>(bytes) {
         0 => Ok(Compression::None),
+        1 => Ok(Compression::ZstdDictionary1),
         unknown => Err(HeaderError::UnknownCompression(unknown)),
     }
 }

@@ -19,10 +19,12 @@
 )]
 
 mod envelope;
+mod pack;
 mod schema;
 mod wire;
 
 pub use envelope::{STORED_FORMAT, Stored, decode, encode};
+pub use pack::{STORED_BYTES_MAX, pack, unpack};
 pub use schema::{LATEST, SchemaVersion, schema_of};
 
 /// Why bytes are not a stored event, or an event cannot be stored.
@@ -45,6 +47,9 @@ pub enum CodecError {
     /// Cut short, trailing bytes, or values that cannot be.
     #[error("decode a stored event")]
     Malformed(#[source] wincode::ReadError),
+    /// What was packed does not come back.
+    #[error("unpack a stored event")]
+    Unpacked(#[source] std::io::Error),
     /// The bytes end inside the fixed prefix.
     #[error("decode a stored event: {bytes} bytes are too few")]
     TooShort {

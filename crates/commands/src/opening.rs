@@ -210,7 +210,8 @@ impl Opener {
             .vault
             .unseal(key, header, payload)
             .map_err(|source| UnsealError::Seal { position, source })?;
-        let stored = sokhoe_codec::decode(&plaintext)
+        let stored = sokhoe_codec::unpack(header.compression, &plaintext)
+            .and_then(|stored| sokhoe_codec::decode(&stored))
             .map_err(|source| UnsealError::Decode { position, source })?;
         Ok(OpenedEvent {
             stored,

@@ -363,6 +363,7 @@ fn seal(
         Refusal::Internal
     };
     let plaintext = sokhoe_codec::encode(stored).map_err(|error| internal(&error))?;
+    let (compression, packed) = sokhoe_codec::pack(&plaintext);
     if plaintext.len() > FRAME_BYTES_MAX - 4096 {
         let limit = u64::try_from(FRAME_BYTES_MAX - 4096).unwrap_or(u64::MAX);
         return Err(Refusal::TooLarge {
@@ -394,7 +395,7 @@ fn seal(
             .map_err(|error| internal(&error))?;
         let sealed = opener
             .vault
-            .seal(&key, &plaintext)
+            .seal_packed(&key, compression, &packed)
             .map_err(|error| internal(&error))?;
         let mut header = EventHeader::new(kind, stream, Aead::Aes256Gcm);
         sealed.describe(&mut header);

@@ -49,6 +49,8 @@ pub struct Sealed {
     pub commitment: KeyCommitment,
     /// Digest of `bytes`.
     pub digest: PayloadDigest,
+    /// How the plaintext was compressed; the seal covers it.
+    pub compression: Compression,
     /// Padded ciphertext and tag.
     pub bytes: Vec<u8>,
 }
@@ -163,7 +165,7 @@ impl Sealed {
     /// Writes into a header what it must say about this payload.
     pub fn describe(&self, header: &mut EventHeader) {
         header.aead = Aead::Aes256Gcm;
-        header.compression = Compression::None;
+        header.compression = self.compression;
         header.salt = self.salt;
         header.commitment = self.commitment;
         header.payload_digest = self.digest;
@@ -192,6 +194,16 @@ impl std::fmt::Debug for EventSecret {
 /// # Errors
 /// When it is too long or the system gives no randomness.
 pub fn seal_event(key: &StreamKey, log: LogId, plaintext: &[u8]) -> Result<Sealed, SealError> {
+    seal_packed(key, log, Compression::None, plaintext)
+}
+
+/// Seals a payload that was compressed in a way that its header names.
+pub(crate) fn seal_packed(
+    key: &StreamKey,
+    log: LogId,
+    compression: Compression,
+    plaintext: &[u8],
+) -> Result<Sealed, SealError> {
     if plaintext.len() > PLAINTEXT_BYTES_MAX {
         return Err(SealError::TooLong {
             bytes: plaintext.len(),
@@ -202,13 +214,14 @@ pub fn seal_event(key: &StreamKey, log: LogId, plaintext: &[u8]) -> Result<Seale
     let mut bytes = Vec::with_capacity(padding::padded_len(plaintext.len()) + TAG_BYTES);
     bytes.extend_from_slice(plaintext);
     padding::pad(&mut bytes, 0);
-    let associated = associated(log, key.stream, &salt, Suite::Blake3, Compression::None);
+    let associated = associated(log, key.stream, &salt, Suite::Blake3, compression);
     aead::seal(&event_key, NONCE, &associated, &mut bytes).map_err(|_| SealError::Cipher)?;
     let digest = payload_digest(&bytes);
     Ok(Sealed {
         salt,
         commitment,
         digest,
+        compression,
         bytes,
     })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use sokhoe_chain::{EventHeader, LogId, StreamId};
+use sokhoe_chain::{Compression, EventHeader, LogId, StreamId};
 
 use crate::error::{KeyError, VaultError};
 use crate::journal::Journal;
@@ -313,6 +313,19 @@ impl Vault {
     /// When it is too long or randomness fails.
     pub fn seal(&self, key: &StreamKey, plaintext: &[u8]) -> Result<Sealed, SealError> {
         seal::seal_event(key, self.log, plaintext)
+    }
+
+    /// Seals a payload that was compressed; the header names how, and the seal covers that name.
+    ///
+    /// # Errors
+    /// As [`Vault::seal`].
+    pub fn seal_packed(
+        &self,
+        key: &StreamKey,
+        compression: Compression,
+        packed: &[u8],
+    ) -> Result<Sealed, SealError> {
+        seal::seal_packed(key, self.log, compression, packed)
     }
 
     /// Opens a payload, after checking digest and commitment.

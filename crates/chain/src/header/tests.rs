@@ -87,7 +87,7 @@ fn unknown_and_reserved_values_are_named() {
     check(0, 0, HeaderError::UnknownSuite(0));
     check(0, 2, HeaderError::UnknownSuite(2));
     check(1, 9, HeaderError::UnknownAead(9));
-    check(2, 1, HeaderError::UnknownCompression(1));
+    check(2, 2, HeaderError::UnknownCompression(2));
     check(3, 1, HeaderError::ReservedNotZero { offset: 3 });
     check(5, 0, HeaderError::UnknownStreamKind(0));
     check(7, 1, HeaderError::ReservedNotZero { offset: 6 });
