@@ -1,4 +1,4 @@
-//! Read models: the record view, the history, and the directory that finds people.
+//! Read models: the record view, the history, the directory that finds people, and the feed.
 //!
 //! Owns what is read, and the runner that keeps up with the log. Refuses HTTP and deciding who may
 //! read: a filter comes in. Invariants: everything here can be dropped and rebuilt to the same
@@ -15,6 +15,7 @@
 )]
 
 mod directory;
+mod feed;
 mod names;
 mod record_view;
 mod runner;
@@ -22,5 +23,6 @@ mod streams;
 mod views;
 
 pub use directory::{Found, Query};
+pub use feed::{Ahead, Passed, Wanted};
 pub use record_view::{AsOf, HistoryPage, RecordView, Withheld};
 pub use views::{ReadError, Views};

@@ -13,7 +13,8 @@ const EVENTS_AT_ONCE: usize = 512;
 /// The next events in log order, and the position after them.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    events: Vec<OpenedEvent>,
+    /// Each event with its sealed size.
+    events: Vec<(OpenedEvent, usize)>,
     position: u64,
 }
 
@@ -21,6 +22,11 @@ impl Batch {
     /// The position of the last event read; 0 when there was nothing to read.
     pub(crate) fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Gives the events away.
+    pub(crate) fn into_events(self) -> Vec<(OpenedEvent, usize)> {
+        self.events
     }
 }
 
@@ -33,7 +39,10 @@ pub(crate) fn read(opener: &Opener, after: u64) -> Result<Batch, UnsealError> {
             break;
         };
         match opener.open_scanned(&frame) {
-            Ok(opened) => batch.events.extend(opened),
+            Ok(opened) => {
+                let bytes = frame.payload.len();
+                batch.events.extend(opened.map(|opened| (opened, bytes)));
+            }
             Err(error) if error.erased() => {}
             Err(error) => return Err(error),
         }
@@ -48,7 +57,7 @@ pub(crate) fn apply_batch(
     streams: &Streams,
     batch: &Batch,
 ) -> Result<(), UnsealError> {
-    for opened in &batch.events {
+    for (opened, _) in &batch.events {
         apply(directory, streams, opened)?;
     }
     directory.advance(batch.position);

@@ -12,6 +12,7 @@ use sokhoe_storage::Position;
 use tokio::sync::watch;
 
 use crate::directory::{Directory, Found, Query};
+use crate::feed::{Ahead, Passed, Ring, Wanted, read_log};
 use crate::record_view::{AsOf, HistoryPage, RecordView, history_page, record, visible};
 use crate::runner::{apply_batch, from_zero, read};
 use crate::streams::{Streams, recorded};
@@ -53,6 +54,7 @@ pub enum ReadError {
 struct Inner {
     streams: Streams,
     directory: RwLock<Directory>,
+    ring: Ring,
     reached: watch::Sender<u64>,
     /// The log's end found at start.
     ready_at: u64,
@@ -80,6 +82,7 @@ impl Views {
         let (reached, _) = watch::channel(directory.position());
         let inner = Arc::new(Inner {
             streams: Streams::new(opener, STREAMS_BYTES_MAX),
+            ring: Ring::starting_at(directory.position()),
             directory: RwLock::new(directory),
             reached,
             ready_at,
@@ -152,6 +155,26 @@ impl Views {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         directory.search(filter, query, limit)
+    }
+
+    /// Returns at most `limit` wanted record events after a position, as far as they are in memory.
+    #[must_use]
+    pub fn ahead(&self, after: u64, wanted: &Wanted, limit: usize) -> Ahead {
+        self.0.ring.ahead(after, wanted, limit)
+    }
+
+    /// Reads the same from the log: at most `limit` events, and no more than a few thousand frames. Blocks.
+    ///
+    /// # Errors
+    /// When events cannot be read.
+    pub fn read_on(&self, after: u64, wanted: &Wanted, limit: usize) -> Result<Passed, ReadError> {
+        read_log(self.0.streams.opener(), after, wanted, limit).map_err(ReadError::Events)
+    }
+
+    /// Tells of every position that the views reach.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.0.reached.subscribe()
     }
 
     /// Tells whether a facility has entries of a person.
@@ -299,6 +322,10 @@ impl Inner {
         if directory.position() == after {
             apply_batch(&mut directory, &self.streams, &batch)?;
         }
-        Ok(directory.position())
+        let reached = directory.position();
+        drop(directory);
+        let until = batch.position();
+        self.ring.push(after, batch.into_events(), until);
+        Ok(reached)
     }
 }

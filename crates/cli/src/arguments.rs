@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Takes records in from files, into a data folder or a running server. Exit code 3 when some
     /// items were refused.
     Import(ImportArguments),
+    /// Writes out what the log holds.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Makes the projections of a data folder or a running server anew from the first event.
     Rebuild(RebuildArguments),
     /// Makes tokens of the built-in issuer.
@@ -123,6 +126,38 @@ pub(crate) struct ImportArguments {
     /// Ends with one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What `export` writes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportCommand {
+    /// The events of people's records as CloudEvents, one JSON document a line, in the order of the log.
+    Feed(ExportArguments),
+}
+
+/// `sokhoe export feed`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    #[command(flatten)]
+    pub(crate) folders: FolderFlags,
+    /// A running server (http://127.0.0.1:PORT) instead of a data folder; token in SOKHOE_TOKEN.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "keys"])]
+    pub(crate) to: Option<String>,
+    /// The last position that is there already.
+    #[arg(long, value_name = "POSITION", default_value_t = 0)]
+    pub(crate) after: u64,
+    /// Only these kinds, with commas between; needs --to.
+    #[arg(long, value_name = "KINDS", requires = "to")]
+    pub(crate) kind: Option<String>,
+    /// What each event says too; needs --to and a token that may see it.
+    #[arg(long)]
+    pub(crate) payload: bool,
+    /// Why staff read, in HL7 PurposeOfUse words.
+    #[arg(long, value_name = "PURPOSE", default_value = "HOPERAT")]
+    pub(crate) purpose: String,
+    /// A new file; by default stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// `sokhoe rebuild`.
@@ -301,6 +336,7 @@ impl Command {
             }
             Self::Serve(serve) => return (serve.folders.clone(), serve.listen.clone()),
             Self::Import(import) => &import.folders,
+            Self::Export(ExportCommand::Feed(export)) => &export.folders,
             Self::Rebuild(rebuild) => &rebuild.folders,
             Self::Token(token) => &token.folders,
             Self::Catalogue(CatalogueCommand::Load(load)) => &load.folders,

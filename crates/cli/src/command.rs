@@ -3,6 +3,7 @@
 mod catalogue;
 pub(crate) mod demo;
 mod doctor;
+mod export;
 mod import;
 mod rebuild;
 mod serve;
@@ -34,6 +35,7 @@ pub(crate) fn run(
         Command::Demo(demo) => demo::run(demo, &config, output),
         Command::Serve(_) => serve::run(&config, output),
         Command::Import(import) => import::run(import, &config, environment, output),
+        Command::Export(export) => export::run(export, &config, environment, output),
         Command::Rebuild(rebuild) => rebuild::run(rebuild, &config, environment, output),
         Command::Token(token) => token::run(token, &config, output),
         Command::Catalogue(command) => catalogue::run(command, &config, environment, output),

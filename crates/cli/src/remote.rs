@@ -61,6 +61,8 @@ impl ServerUrl {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    /// The position that it is true at, where it names one.
+    pub(crate) position: Option<u64>,
     pub(crate) body: Bytes,
 }
 
@@ -71,6 +73,7 @@ pub(crate) struct Client {
     authority: String,
     token: String,
     patience: Duration,
+    purpose: Option<String>,
     _connection: JoinSet<()>,
 }
 
@@ -105,6 +108,7 @@ impl Client {
             authority,
             token: token.to_owned(),
             patience: ANSWER_TIMEOUT,
+            purpose: None,
             _connection: tasks,
         })
     }
@@ -112,6 +116,12 @@ impl Client {
     /// Waits longer for answers than usual, for work that takes as long as the log is large.
     pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// States why staff read.
+    pub(crate) fn for_purpose(mut self, purpose: &str) -> Self {
+        self.purpose = Some(purpose.to_owned());
         self
     }
 
@@ -123,7 +133,11 @@ impl Client {
         content_type: &str,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
-        let request = Request::builder()
+        let mut request = Request::builder();
+        if let Some(purpose) = &self.purpose {
+            request = request.header("sokhoe-purpose", purpose);
+        }
+        let request = request
             .method(method)
             .uri(path)
             .header("host", &self.authority)
@@ -142,13 +156,19 @@ impl Client {
                 .await
                 .context("send a request")?;
             let status = response.status();
+            let position = response.headers().get("sokhoe-position");
+            let position = position.and_then(|value| value.to_str().ok()?.parse().ok());
             let body = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES_MAX);
             let body = body
                 .collect()
                 .await
                 .map_err(|error| anyhow::anyhow!("read the answer: {error}"))?;
             let body = body.to_bytes();
-            anyhow::Ok(Answer { status, body })
+            anyhow::Ok(Answer {
+                status,
+                position,
+                body,
+            })
         };
         match tokio::time::timeout(self.patience, answer).await {
             Ok(answer) => answer,

@@ -12,8 +12,10 @@
     )
 )]
 
+mod cloud_event;
 pub mod fhir;
 mod refused;
 pub mod source;
 
+pub use cloud_event::{CloudEvent, source_of};
 pub use refused::Refused;

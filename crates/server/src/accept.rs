@@ -91,11 +91,11 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr
 /// Starts the loop.
 pub(crate) fn start(
     (listener, addr): (TcpListener, SocketAddr),
+    (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
     limits: Limits,
     router: Router,
     metrics: Arc<Metrics>,
 ) -> Handle {
-    let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(
         Loop {

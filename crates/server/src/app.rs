@@ -82,6 +82,10 @@ impl App {
         &self.commands
     }
 
+    pub(crate) fn views(&self) -> &Views {
+        &self.views
+    }
+
     pub(crate) fn standing(&self) -> Standing {
         let durable = self.commands.opener().reader().position().get();
         Standing {

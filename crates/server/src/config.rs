@@ -68,6 +68,16 @@ pub struct Limits {
     pub atomic_bytes_max: usize,
     /// Items of one page of a list.
     pub page_items_max: usize,
+    /// Consumers of the feed at a time; more are answered 503.
+    pub feed_followers_max: usize,
+    /// Consumers for which the log is read at a time, because they are further back than memory.
+    pub feed_readers_max: usize,
+    /// Positions that a consumer may fall behind before its stream is ended.
+    pub feed_lag_max: u64,
+    /// How long a batch of the feed may wait for a first event.
+    pub feed_wait_max: Duration,
+    /// How long a stream of the feed may be silent.
+    pub feed_heartbeat: Duration,
     /// Verified tokens remembered.
     pub tokens_max: usize,
 }
@@ -75,7 +85,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 1024,
+            connections_max: 4096,
             head_timeout: Duration::from_secs(15),
             body_pause_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(60),
@@ -96,6 +106,11 @@ impl Default for Limits {
             atomic_events_max: 10_000,
             atomic_bytes_max: 16 << 20,
             page_items_max: 1000,
+            feed_followers_max: 3000,
+            feed_readers_max: 2,
+            feed_lag_max: 200_000,
+            feed_wait_max: Duration::from_secs(60),
+            feed_heartbeat: Duration::from_secs(15),
             tokens_max: 10_000,
         }
     }
@@ -122,6 +137,10 @@ impl Limits {
             ("atomic_bytes_max", size(self.atomic_bytes_max)),
             ("page_items_max", size(self.page_items_max)),
             ("batches_max", size(self.batches_max)),
+            ("feed_followers_max", size(self.feed_followers_max)),
+            ("feed_lag_max", self.feed_lag_max),
+            ("feed_wait_max_ms", ms(self.feed_wait_max)),
+            ("feed_heartbeat_ms", ms(self.feed_heartbeat)),
         ]
     }
 }

@@ -13,7 +13,7 @@ use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Response};
 use bytes::Bytes;
 use sokhoe_access::{Filter, Principal, Purpose, PurposeError, ReadDecision, purpose_of_read};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::app::App;
 use crate::auth::Tokens;
@@ -45,6 +45,13 @@ pub(crate) struct Shared {
     pub(crate) large: Arc<Semaphore>,
     /// Room for what changes the whole server: a rebuild or a new code list, one at a time.
     pub(crate) administration: Arc<Semaphore>,
+    /// Places for consumers of the feed, and turns to read the log for one.
+    pub(crate) followers: Arc<Semaphore>,
+    pub(crate) feed_readers: Arc<Semaphore>,
+    /// The log as the source of its events.
+    pub(crate) feed_source: String,
+    /// Turns true when the server stops, for answers that would go on.
+    pub(crate) closing: watch::Receiver<bool>,
     pub(crate) address: SocketAddr,
     pub(crate) requests: AtomicU64,
     /// When this run began, which tells its requests from those of another.

@@ -33,7 +33,7 @@ mod search;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use accept::{Handle, StartError};
 pub use app::App;
@@ -58,7 +58,13 @@ impl Server {
         let bound = accept::bind(config.listen).await?;
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
+        let (stop, closing) = watch::channel(false);
+        let log_id = app.commands().opener().reader().meta().log_id;
         let shared = Arc::new(Shared {
+            followers: Arc::new(Semaphore::new(limits.feed_followers_max)),
+            feed_readers: Arc::new(Semaphore::new(limits.feed_readers_max)),
+            feed_source: sokhoe_exchange::source_of(&log_id.0),
+            closing: closing.clone(),
             tokens: Tokens::new(app.verifier().clone(), limits.tokens_max),
             metrics: Arc::clone(&metrics),
             openapi: openapi::describe(&limits, sokhoe_record::event_schemas()),
@@ -73,6 +79,7 @@ impl Server {
         });
         Ok(accept::start(
             bound,
+            (stop, closing),
             limits,
             routes::router(&shared),
             metrics,

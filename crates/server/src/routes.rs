@@ -4,6 +4,7 @@ mod admin;
 mod batch;
 mod catalogue;
 mod events;
+mod feed;
 mod fhir;
 mod health;
 mod pages;
@@ -159,6 +160,37 @@ const IF_NONE_MATCH: (&str, Place, &str) = (
     "the ETag of the answer one has",
 );
 
+/// With `Accept: text/event-stream` the feed is a stream, otherwise a batch.
+const FEED_PARAMETERS: &[(&str, Place, &str)] = &[
+    (
+        "after",
+        Place::Query,
+        "the last position received; the beginning unless said",
+    ),
+    (
+        "kind",
+        Place::Query,
+        "only these kinds, with commas between",
+    ),
+    (
+        "payload",
+        Place::Query,
+        "true: what each event says comes with it",
+    ),
+    (
+        "wait",
+        Place::Query,
+        "seconds that a batch waits for a first event",
+    ),
+    LIMIT,
+    PURPOSE,
+    (
+        "Last-Event-ID",
+        Place::Header,
+        "of a stream: the last position received, before after",
+    ),
+];
+
 /// What is said of a code list beside its rows; left out, the shape of the file decides.
 const LIST_PARAMETERS: &[(&str, Place, &str)] = &[
     ("system", Place::Query, "the system whose codes it holds"),
@@ -238,6 +270,17 @@ pub(crate) static ROUTES: &[Route] = &[
             "/v1/people/{id}/events",
             "Shows a person's history",
             |v, r| Box::pin(people::history(v, r)),
+        )
+    },
+    Route {
+        parameters: FEED_PARAMETERS,
+        answers_with: "application/cloudevents-batch+json",
+        statuses: &[200, 400, 503],
+        access: Access::Roles(READERS),
+        ..get(
+            "/v1/feed",
+            "Shows events in the order of the log",
+            |v, r| Box::pin(feed::follow(v, r)),
         )
     },
     Route {

@@ -23,7 +23,7 @@ use crate::query::{Query, bad};
 use crate::routes::events::json;
 
 /// The header that names the position an answer is true at.
-const POSITION: HeaderName = HeaderName::from_static("sokhoe-position");
+pub(super) const POSITION: HeaderName = HeaderName::from_static("sokhoe-position");
 /// Items of a page unless asked otherwise.
 const PAGE_ITEMS: u64 = 100;
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(crate) struct House {
     pub(crate) addr: SocketAddr,
     pub(crate) handle: Handle,
     pub(crate) commands: Commands,
+    /// Microseconds since 1970, which go on by one whenever anybody asks.
+    pub(crate) clock: Arc<AtomicI64>,
     issuer: Issuer,
     _folder: TempDir,
 }
@@ -46,7 +49,8 @@ impl House {
     pub(crate) async fn with(limits: Limits) -> Self {
         let listen = "127.0.0.1:0".parse().expect("an address");
         let folder = tempfile::tempdir().expect("a folder");
-        let commands = commands(folder.path());
+        let clock = Arc::new(AtomicI64::new(NOW_S * 1_000_000));
+        let commands = commands_at(folder.path(), &clock);
         let issuer = Issuer::from_seed(&commands.opener().vault().secrets().issuer_seed());
         let views = Views::start(commands.opener().clone()).expect("views");
         let config = ServerConfig { listen, limits };
@@ -56,6 +60,7 @@ impl House {
             addr: handle.addr(),
             handle,
             commands,
+            clock,
             issuer,
             _folder: folder,
         }
@@ -73,7 +78,11 @@ impl House {
 
 /// A new house in an empty folder, where time goes on from the test's second.
 pub(crate) fn commands(folder: &Path) -> Commands {
-    let ticks = AtomicI64::new(NOW_S * 1_000_000);
+    commands_at(folder, &Arc::new(AtomicI64::new(NOW_S * 1_000_000)))
+}
+
+fn commands_at(folder: &Path, ticks: &Arc<AtomicI64>) -> Commands {
+    let ticks = Arc::clone(ticks);
     let clock = Clock::new(move || ticks.fetch_add(1, Ordering::Relaxed));
     Commands::open(Settings::new(&folder.join("data"), clock)).expect("an open house")
 }

@@ -10,6 +10,7 @@
 mod admin;
 mod door;
 mod events;
+mod feed;
 mod fhir;
 mod house;
 mod peer;
