@@ -12,6 +12,7 @@ mod bad_events;
 mod bad_input;
 mod crash;
 mod doors;
+mod feed;
 mod fhir_import;
 mod home;
 mod peer;

@@ -77,7 +77,7 @@ impl Stream {
     }
 
     /// Reads until the server closes.
-    async fn to_end(mut self) -> String {
+    async fn rest(mut self) -> String {
         let mut rest = Vec::new();
         let read = tokio::time::timeout(PATIENCE, self.socket.read_to_end(&mut rest)).await;
         read.expect("an end in time").expect("an orderly end");
@@ -251,7 +251,7 @@ async fn a_server_that_stops_says_so_to_its_streams() {
     let mut stream = Stream::open(&house, claims(Role::Hospital), "", None).await;
     stream.until(&event_id(3)).await;
     house.handle.shutdown().await;
-    let text = stream.to_end().await;
+    let text = stream.rest().await;
     assert!(
         text.contains("event: close\ndata: {\"because\":\"stopping\""),
         "{text}"
@@ -269,7 +269,7 @@ async fn a_stream_ends_with_its_token() {
     let mut stream = Stream::open(&house, claims(Role::Hospital), "", None).await;
     stream.until(": here").await;
     house.clock.fetch_add(7200 * 1_000_000, Ordering::Relaxed);
-    let text = stream.to_end().await;
+    let text = stream.rest().await;
     assert!(text.contains("\"because\":\"token_expired\""), "{text}");
 }
 
@@ -325,7 +325,7 @@ async fn a_consumer_that_does_not_read_is_cut_off_and_told_why() {
             .cloned();
         assert_eq!(refused, None);
     }
-    let text = stream.to_end().await;
+    let text = stream.rest().await;
     let (before, close) = text.rsplit_once("event: close\n").expect("a clear close");
     assert!(close.contains("\"because\":\"too_slow\""), "{close}");
     // It says the last id that it sent, so that nothing is lost by going on from there.
