@@ -14,6 +14,7 @@
     )
 )]
 
+mod answers;
 mod directory;
 mod feed;
 mod names;

@@ -6,8 +6,10 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sokhoe_access::Filter;
+use sokhoe_commands::record_stream;
 use sokhoe_record::{Instant, PersonId, RecordedEvent, Section, fold, history};
 
+use crate::answers::{Answers, Kept};
 use crate::streams::{Stream, Streams};
 use crate::views::ReadError;
 
@@ -60,11 +62,9 @@ pub struct HistoryPage {
 const OTHER_FACILITY: &str =
     "entries of another facility, which no directive of the person opens to this one";
 
+/// What follows the position in an answer.
 #[derive(Serialize)]
-struct Answer<'a> {
-    person_id: PersonId,
-    version: u64,
-    position: u64,
+struct Rest<'a> {
     sections: &'a sokhoe_record::Record,
     withheld: &'a [Withheld],
 }
@@ -72,6 +72,7 @@ struct Answer<'a> {
 /// What is seen of a person at one moment.
 struct Seen {
     survivor: PersonId,
+    members: Vec<PersonId>,
     position: u64,
     version: u64,
     events: Events,
@@ -93,9 +94,38 @@ impl Events {
     }
 }
 
+/// Returns the record as it is now, where its answer is finished already. Does not wait for the disk.
+pub(crate) fn finished(
+    streams: &Streams,
+    answers: &Answers,
+    filter: &Filter,
+    person: PersonId,
+) -> Option<RecordView> {
+    let (registry, reader) = (streams.opener().registry(), streams.opener().reader());
+    let position = reader.position().get();
+    let survivor = registry.survivor(person, Some(position))?;
+    let kept = answers.get(survivor, filter)?;
+    // Heads are looked at after the position: what they do not show by now was not there then.
+    let version = |member: &PersonId| {
+        reader
+            .head(&record_stream(*member))
+            .map_or(0, |h| h.version)
+    };
+    let unchanged = kept.position <= position
+        && registry.members(survivor, Some(position)) == kept.members
+        && kept.members.iter().map(version).sum::<u64>() == kept.version;
+    unchanged.then(|| RecordView {
+        person_id: survivor,
+        version: kept.version,
+        position,
+        json: answer(survivor, kept.version, position, &kept.rest),
+    })
+}
+
 /// Makes the record; `None` when there is no such person or nothing of them may be seen.
 pub(crate) fn record(
     streams: &Streams,
+    answers: &Answers,
     filter: &Filter,
     person: PersonId,
     as_of: AsOf,
@@ -118,20 +148,37 @@ pub(crate) fn record(
     {
         record.withhold(withheld.section);
     }
-    let answer = Answer {
-        person_id: seen.survivor,
-        version: seen.version,
-        position: seen.position,
+    let rest = Rest {
         sections: &record,
         withheld: &seen.withheld,
     };
-    let json = serde_json::to_vec(&answer).map_err(ReadError::Write)?;
+    let mut rest = serde_json::to_vec(&rest).map_err(ReadError::Write)?;
+    // Its opening brace becomes the comma behind the position.
+    if let Some(brace) = rest.first_mut() {
+        *brace = b',';
+    }
+    let json = answer(seen.survivor, seen.version, seen.position, &rest);
+    if as_of == AsOf::Now {
+        let kept = Kept {
+            members: seen.members,
+            version: seen.version,
+            position: seen.position,
+            rest,
+        };
+        answers.put(seen.survivor, filter, kept);
+    }
     Ok(Some(RecordView {
         person_id: seen.survivor,
         version: seen.version,
         position: seen.position,
         json,
     }))
+}
+
+fn answer(survivor: PersonId, version: u64, position: u64, rest: &[u8]) -> Vec<u8> {
+    let head =
+        format!("{{\"person_id\":\"{survivor}\",\"version\":{version},\"position\":{position}");
+    [head.as_bytes(), rest].concat()
 }
 
 /// Makes a page of the history: at most `limit` entries after the position `after`.
@@ -181,7 +228,7 @@ fn see(
     let mut version = 0;
     let members = registry.members(survivor, at);
     let whole = filter == &Filter::All && members.len() == 1;
-    for member in members {
+    for member in members.iter().copied() {
         let stream = match streams.get(member) {
             Ok(stream) => stream,
             Err(error) if error.erased() => continue,
@@ -192,6 +239,7 @@ fn see(
         if whole && until > 0 {
             return Ok(Some(Seen {
                 survivor,
+                members,
                 position,
                 version,
                 events: Events::Beginning(stream, until),
@@ -213,6 +261,7 @@ fn see(
         .map(|section| Withheld { section, because });
     Ok((!selected.is_empty()).then(|| Seen {
         survivor,
+        members,
         position,
         version,
         events: Events::Selected(selected),

@@ -11,14 +11,17 @@ use sokhoe_record::{EventId, PersonId};
 use sokhoe_storage::Position;
 use tokio::sync::watch;
 
+use crate::answers::Answers;
 use crate::directory::{Directory, Found, Query};
 use crate::feed::{Ahead, Passed, Ring, Wanted, read_log};
-use crate::record_view::{AsOf, HistoryPage, RecordView, history_page, record, visible};
+use crate::record_view::{AsOf, HistoryPage, RecordView, finished, history_page, record, visible};
 use crate::runner::{apply_batch, from_zero, read};
 use crate::streams::{Streams, recorded};
 
-/// Memory that opened streams may take unless the owner says otherwise.
-const STREAMS_BYTES_MAX: u64 = 256 << 20;
+/// Memory that opened streams may take.
+const STREAMS_BYTES_MAX: u64 = 64 << 20;
+/// Memory that finished answers may take.
+const ANSWERS_BYTES_MAX: u64 = 64 << 20;
 /// How long the runner sleeps at most before it looks whether it should stop.
 const WAKE_EVERY: Duration = Duration::from_millis(200);
 const SNAPSHOT: &str = "directory";
@@ -53,6 +56,7 @@ pub enum ReadError {
 #[derive(Debug)]
 struct Inner {
     streams: Streams,
+    answers: Answers,
     directory: RwLock<Directory>,
     ring: Ring,
     reached: watch::Sender<u64>,
@@ -82,6 +86,7 @@ impl Views {
         let (reached, _) = watch::channel(directory.position());
         let inner = Arc::new(Inner {
             streams: Streams::new(opener, STREAMS_BYTES_MAX),
+            answers: Answers::new(ANSWERS_BYTES_MAX),
             ring: Ring::starting_at(directory.position()),
             directory: RwLock::new(directory),
             reached,
@@ -109,7 +114,13 @@ impl Views {
         person: PersonId,
         as_of: AsOf,
     ) -> Result<Option<RecordView>, ReadError> {
-        record(&self.0.streams, filter, person, as_of)
+        record(&self.0.streams, &self.0.answers, filter, person, as_of)
+    }
+
+    /// Returns a person's record as it is now, where that answer is finished already; never waits for the disk.
+    #[must_use]
+    pub fn finished_record(&self, filter: &Filter, person: PersonId) -> Option<RecordView> {
+        finished(&self.0.streams, &self.0.answers, filter, person)
     }
 
     /// Returns a page of a person's history: at most `limit` entries after the position `after`.
@@ -247,6 +258,7 @@ impl Views {
         let position = directory.position();
         drop(directory);
         self.0.streams.forget();
+        self.0.answers.forget();
         Ok(position)
     }
 

@@ -94,6 +94,10 @@ impl House {
     }
 }
 
+fn merged(retired: PersonId) -> Value {
+    json!({"retired": {"id": retired}, "grounds": "the same papers"})
+}
+
 fn weight(kilograms: u32) -> Value {
     json!({
         "code": {"system": "loinc", "code": "29463-7"},
@@ -274,4 +278,69 @@ async fn a_position_in_the_future_is_refused_not_awaited() {
     assert!(matches!(asked, Err(ReadError::NotThere { asked: 99, .. })));
     let late = house.views.at_least(99, Duration::from_millis(1)).await;
     assert!(matches!(late, Err(ReadError::TooLate { asked: 99, .. })));
+}
+
+#[tokio::test]
+async fn a_finished_answer_is_what_a_fresh_fold_says_whatever_happens_next() {
+    let mut house = House::open();
+    let filters = [Filter::All, Filter::OnlyFacility("99001".to_owned())];
+    let (one, other) = (
+        house.register("Lê Thị Hoa").await,
+        house.register("Lê Hoa").await,
+    );
+    let mut merge = None;
+    let mut finished = 0;
+    for step in 0..40 {
+        match step % 8 {
+            0 => {
+                merge = Some(
+                    house
+                        .send(Some(one), "people_merged", merged(other))
+                        .await
+                        .event_id,
+                )
+            }
+            4 => {
+                let unmerge =
+                    json!({"merge_event_id": merge.take().unwrap(), "grounds": "not one"});
+                house.send(Some(one), "people_unmerged", unmerge).await;
+            }
+            1 | 5 => {
+                let sent = house
+                    .send(Some(other), "observation_recorded", weight(50 + step))
+                    .await;
+                let void = json!({"corrects": sent.event_id, "action": "void", "reason": "slip"});
+                house.send(Some(other), "correction_made", void).await;
+            }
+            2 => {
+                let weight = weight(50 + step);
+                house
+                    .send_at("99002", Some(one), "observation_recorded", weight)
+                    .await;
+            }
+            // Nothing of theirs: what is finished stays so, at a later position.
+            _ => drop(house.register("Trần Văn Nam").await),
+        }
+        for filter in &filters {
+            for person in [one, other] {
+                for _ in 0..2 {
+                    let position = house.commands.opener().reader().position().get();
+                    let quick = house.views.finished_record(filter, person);
+                    finished += usize::from(quick.is_some());
+                    let fresh = house.views.record(filter, person, AsOf::Position(position));
+                    let fresh = fresh
+                        .unwrap()
+                        .map(|view| String::from_utf8(view.json).unwrap());
+                    if let Some(quick) = quick {
+                        let quick = String::from_utf8(quick.json).unwrap();
+                        assert_eq!(Some(quick), fresh, "step {step}, {filter:?}");
+                    }
+                    let now = house.views.record(filter, person, AsOf::Now).unwrap();
+                    let now = now.map(|view| String::from_utf8(view.json).unwrap());
+                    assert_eq!(now, fresh, "step {step}, {filter:?}");
+                }
+            }
+        }
+    }
+    assert!(finished > 100, "answers are kept: {finished}");
 }

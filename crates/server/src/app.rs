@@ -202,6 +202,11 @@ impl App {
         person: PersonId,
         as_of: AsOf,
     ) -> Result<Option<RecordView>, Problem> {
+        if as_of == AsOf::Now
+            && let Some(view) = self.views.finished_record(&filter, person)
+        {
+            return Ok(Some(view));
+        }
         self.off_thread(move |app| app.views.record(&filter, person, as_of).map_err(unread))
             .await
     }

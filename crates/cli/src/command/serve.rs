@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use sokhoe_commands::Commands;
 use sokhoe_projections::Views;
 use sokhoe_server::{App, Handle, Server, ServerConfig};
@@ -37,6 +38,15 @@ pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcom
     Ok(Outcome::Done)
 }
 
+/// Lets the server have as many open files as the system allows: each connection and each segment is one.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
+}
+
 /// Starts the server over an open write side.
 pub(crate) async fn start(
     commands: &Commands,
@@ -47,6 +57,7 @@ pub(crate) async fn start(
         listen: config.listen,
         limits: config.limits.clone(),
     };
+    raise_open_files();
     let app = App::new(commands.clone(), views.clone());
     Server::start(server, app).await.context("start the server")
 }
