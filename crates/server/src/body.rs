@@ -12,6 +12,7 @@ use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::steady_now;
+use crate::coding::CodingError;
 use crate::config::Limits;
 use crate::error::{Kind, Problem};
 
@@ -30,17 +31,8 @@ pub(crate) const CSV: &[&str] = &["text/csv"];
 /// Content types of a blob: its bytes are kept as they are.
 pub(crate) const ANY: &[&str] = &[];
 
-/// Refuses a body of another content type, another charset or a content coding.
+/// Refuses a body of another content type or another charset.
 pub(crate) fn expect_type(headers: &HeaderMap, accepted: &[&'static str]) -> Result<(), Problem> {
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|coding| coding != "identity")
-    {
-        return Err(Problem::new(
-            Kind::MediaType,
-            "send the body without a content coding",
-        ));
-    }
     if accepted.is_empty() {
         return Ok(());
     }
@@ -156,11 +148,8 @@ async fn next_piece(
                 ));
             }
             Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => {
-                return Err(Problem::new(
-                    Kind::BadRequest,
-                    "the body ended before its end",
-                ));
+            Ok(Some(Err(error))) => {
+                return Err(CodingError::within(&error).problem());
             }
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::auth::Tokens;
 use crate::body::{STRANGERS_BYTES_MAX, expect_type, throw_away};
 use crate::clock::steady_now;
+use crate::coding::Coding;
 use crate::config::Limits;
 use crate::error::{Kind, Problem};
 use crate::metrics::Metrics;
@@ -149,17 +150,20 @@ pub(crate) async fn serve(
     let request_id = format!("{:x}-{number:x}", shared.run_us);
     let (metrics, reads) = (Arc::clone(&shared.metrics), route.method.reads());
     let answer = match admit(&shared, route, &request) {
-        Ok(principal) => {
-            let parameters = parameters.map(own).unwrap_or_default();
-            (route.handler)(
-                Visit {
-                    shared,
-                    principal,
-                    parameters,
-                },
-                request,
-            )
-            .await
+        Ok((principal, coding)) => {
+            let visit = Visit {
+                shared,
+                principal,
+                parameters: parameters.map(own).unwrap_or_default(),
+            };
+            let request = match coding {
+                Some(coding) => coding.decode(request),
+                None => Ok(request),
+            };
+            match request {
+                Ok(request) => (route.handler)(visit, request).await,
+                Err(problem) => Err(problem),
+            }
         }
         Err(problem) => {
             throw_away(request.into_body(), STRANGERS_BYTES_MAX).await;
@@ -190,12 +194,12 @@ pub(crate) async fn serve(
     response
 }
 
-/// Decides whether a request comes through the door: token, role, content type.
+/// Decides whether a request comes through the door: token, role, content type and coding.
 fn admit(
     shared: &Shared,
     route: &Route,
     request: &Request,
-) -> Result<Option<Arc<Principal>>, Problem> {
+) -> Result<(Option<Arc<Principal>>, Option<Coding>), Problem> {
     let principal = match route.access {
         Access::Anonymous => None,
         Access::Loopback => {
@@ -217,10 +221,12 @@ fn admit(
             Some(principal)
         }
     };
+    let mut coding = None;
     if let Some(accepted) = route.accepts {
         expect_type(request.headers(), accepted)?;
+        coding = Coding::of(request.headers())?;
     }
-    Ok(principal)
+    Ok((principal, coding))
 }
 
 /// Where a connection comes from; set by the accept loop.

@@ -18,6 +18,7 @@ mod app;
 mod auth;
 mod body;
 mod clock;
+mod coding;
 mod config;
 mod error;
 mod guard;

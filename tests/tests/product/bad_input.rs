@@ -208,10 +208,17 @@ fn wrong_types_and_parameters_are_told() {
             .expect(status);
         problem(path, &answer, None);
     }
-    let zipped = by().header("content-encoding", "gzip");
-    zipped
-        .post("/v1/events", "application/json", &event)
-        .expect(415);
+    for (coding, status) in [
+        ("br", 415),
+        ("gzip, gzip", 415),
+        ("gzip", 400),
+        ("zstd", 400),
+    ] {
+        let coded = by().header("content-encoding", coding);
+        // Said to be compressed, and not.
+        let answer = coded.post("/v1/events", "application/json", &event);
+        problem(coding, &answer.expect(status), None);
+    }
     for query in [
         "as_of=yesterday",
         "as_of=-1",

@@ -220,7 +220,7 @@ async fn another_content_type_is_415() {
         415
     );
     assert_eq!(
-        with("/v1/events", &[JSON, ("content-encoding", "gzip")]).await,
+        with("/v1/events", &[JSON, ("content-encoding", "br")]).await,
         415
     );
     assert_eq!(with("/v1/events/batch", &[JSON]).await, 415);

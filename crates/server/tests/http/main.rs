@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod coded;
 mod door;
 mod events;
 mod feed;
