@@ -9,8 +9,10 @@
 
 pub mod child;
 pub mod disk;
+pub mod http;
 pub mod load;
 pub mod machine;
 pub mod numbers;
+pub mod people;
 pub mod random;
 pub mod report;

@@ -7,11 +7,11 @@
     reason = "measuring takes the machine's clock"
 )]
 
-mod city;
-mod client;
-
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -22,7 +22,9 @@ use sokhoe_benches::machine::{self, Counters};
 use sokhoe_benches::numbers::grouped;
 use sokhoe_benches::report::Report;
 
-use crate::client::Answers;
+use sokhoe_benches::http::{self, Answers};
+use sokhoe_benches::people;
+use sokhoe_benches::random::Random;
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -61,16 +63,21 @@ fn main() -> anyhow::Result<ExitCode> {
     report.title("setup");
     let data = folder.path().join("data");
     let start = Instant::now();
-    city::register(&data, folder.path(), arguments.people)?;
+    people::register(&data, folder.path(), arguments.people)?;
     report.line(format!(
         "{} people registered by `sokhoe import events`, {:.1} s",
         grouped(f64::from(arguments.people)),
         start.elapsed().as_secs_f64()
     ));
-    let token = city::token(&data)?;
+    let token = people::token(&data)?;
     let server = Server::start(&data)?;
-    client::ready(&server.address).context("wait until the server is ready")?;
+    http::ready(&server.address).context("wait until the server is ready")?;
 
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: ",
+        server.address
+    );
     report.title(&format!(
         "POST /v1/events, {} connections, turns of {} s",
         arguments.connections, arguments.seconds
@@ -80,15 +87,34 @@ fn main() -> anyhow::Result<ExitCode> {
     );
     for round in 0..=arguments.rounds {
         let before = (Counters::now(folder.path()), server.cpu_s());
-        let load = client::Load {
+        let load = http::Load {
             address: &server.address,
-            token: &token,
-            people: arguments.people,
             connections: arguments.connections,
             time: Duration::from_secs_f64(arguments.seconds),
-            round,
+            status: 201,
         };
-        let answers = load.run()?;
+        let sequence = Arc::new(AtomicU64::new(0));
+        let answers = load.run(|number| {
+            let mut random = Random::from_seed(u64::from(round) << 32 | u64::from(number));
+            let (head, sequence, people) = (head.clone(), Arc::clone(&sequence), arguments.people);
+            let mut body = Vec::new();
+            move |request: &mut Vec<u8>| {
+                let sequence = sequence.fetch_add(1, Ordering::Relaxed);
+                let person = u32::try_from(random.below(people as usize)).unwrap_or(0);
+                body.clear();
+                people::event(
+                    &mut body,
+                    round,
+                    sequence,
+                    person,
+                    100 + random.number() % 80,
+                );
+                request.extend_from_slice(head.as_bytes());
+                // Writing to memory does not fail.
+                let _ = write!(request, "{}\r\n\r\n", body.len());
+                request.extend_from_slice(&body);
+            }
+        })?;
         let counted = Counters::now(folder.path()).since(&before.0);
         let server_s = server.cpu_s() - before.1;
         let name = if round == 0 {

@@ -2,81 +2,80 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream as Blocking;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use sokhoe_benches::numbers::Latencies;
-use sokhoe_benches::random::Random;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::city;
+use crate::numbers::Latencies;
 
-const ANSWER_BYTES_MAX: usize = 64 << 10;
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
-/// What is sent, and for how long.
+/// How requests are sent, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Load<'a> {
-    pub(crate) address: &'a str,
-    pub(crate) token: &'a str,
-    pub(crate) people: u32,
-    pub(crate) connections: u32,
-    pub(crate) time: Duration,
-    pub(crate) round: u32,
+pub struct Load<'a> {
+    /// Host and port.
+    pub address: &'a str,
+    /// Connections, each with one request at a time.
+    pub connections: u32,
+    /// How long new requests are begun, unless there are no more before.
+    pub time: Duration,
+    /// The status that every answer should have.
+    pub status: u16,
 }
 
 /// What came back.
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
-    pub(crate) latencies: Latencies,
-    /// Answers other than 201.
-    pub(crate) errors: u64,
-    pub(crate) seconds: f64,
+pub struct Answers {
+    /// How long each answer took.
+    pub latencies: Latencies,
+    /// Answers of another status.
+    pub errors: u64,
+    /// Bytes of all answers, heads too.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 impl Load<'_> {
-    pub(crate) fn run(self) -> anyhow::Result<Answers> {
+    /// Sends what `make` writes for each connection, request by request, until it writes nothing.
+    ///
+    /// # Errors
+    /// When a connection breaks.
+    pub fn run<W>(self, make: impl Fn(u32) -> W) -> anyhow::Result<Answers>
+    where
+        W: FnMut(&mut Vec<u8>) + Send + 'static,
+    {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(self.send())
+        runtime.block_on(self.send(make))
     }
 
-    async fn send(self) -> anyhow::Result<Answers> {
-        let head = format!(
-            "POST /v1/events HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
-             content-type: application/json\r\ncontent-length: ",
-            self.address, self.token
-        );
-        let (head, sequence): (Arc<str>, _) = (head.into(), Arc::new(AtomicU64::new(0)));
+    async fn send<W>(self, make: impl Fn(u32) -> W) -> anyhow::Result<Answers>
+    where
+        W: FnMut(&mut Vec<u8>) + Send + 'static,
+    {
         let mut connections = Vec::new();
-        for _ in 0..self.connections {
+        for number in 0..self.connections {
             let stream = TcpStream::connect(self.address).await?;
             stream.set_nodelay(true)?;
-            connections.push(stream);
+            let answer = Vec::with_capacity(16 << 10);
+            connections.push((Connection { stream, answer }, make(number)));
         }
         let start = Instant::now();
         let mut tasks = JoinSet::new();
-        for (number, stream) in connections.into_iter().enumerate() {
-            let connection = Connection {
-                stream,
-                head: Arc::clone(&head),
-                sequence: Arc::clone(&sequence),
-                random: Random::from_seed(u64::from(self.round) << 32 | number as u64),
-                people: self.people,
-                round: self.round,
-                answer: Vec::with_capacity(4096),
-            };
-            tasks.spawn(connection.run(start + self.time));
+        for (connection, write) in connections {
+            tasks.spawn(connection.run(write, start + self.time, self.status));
         }
         let mut answers = Answers::default();
         while let Some(ended) = tasks.join_next().await {
-            let (latencies, errors) = ended??;
-            answers.latencies.merge(&latencies);
-            answers.errors += errors;
+            let of_one = ended??;
+            answers.latencies.merge(&of_one.latencies);
+            answers.errors += of_one.errors;
+            answers.bytes += of_one.bytes;
         }
         answers.seconds = start.elapsed().as_secs_f64();
         Ok(answers)
@@ -85,40 +84,32 @@ impl Load<'_> {
 
 struct Connection {
     stream: TcpStream,
-    head: Arc<str>,
-    sequence: Arc<AtomicU64>,
-    random: Random,
-    people: u32,
-    round: u32,
     answer: Vec<u8>,
 }
 
 impl Connection {
-    async fn run(mut self, until: Instant) -> anyhow::Result<(Latencies, u64)> {
-        let (mut latencies, mut errors) = (Latencies::default(), 0);
-        let (mut body, mut request) = (Vec::new(), Vec::new());
+    async fn run(
+        mut self,
+        mut write: impl FnMut(&mut Vec<u8>),
+        until: Instant,
+        expected: u16,
+    ) -> anyhow::Result<Answers> {
+        let mut answers = Answers::default();
+        let mut request = Vec::new();
         while Instant::now() < until {
-            let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
-            let person = u32::try_from(self.random.below(self.people as usize))?;
-            body.clear();
-            city::event(
-                &mut body,
-                self.round,
-                sequence,
-                person,
-                100 + self.random.number() % 80,
-            );
             request.clear();
-            request.extend_from_slice(self.head.as_bytes());
-            write!(request, "{}\r\n\r\n", body.len())?;
-            request.extend_from_slice(&body);
+            write(&mut request);
+            if request.is_empty() {
+                break;
+            }
             let sent = Instant::now();
             self.stream.write_all(&request).await?;
             let status = self.receive().await?;
-            latencies.add(sent.elapsed());
-            errors += u64::from(status != 201);
+            answers.latencies.add(sent.elapsed());
+            answers.errors += u64::from(status != expected);
+            answers.bytes += self.answer.len() as u64;
         }
-        Ok((latencies, errors))
+        Ok(answers)
     }
 
     /// Reads one whole answer and returns its status.
@@ -154,7 +145,10 @@ fn head(answer: &[u8]) -> Option<(u16, usize)> {
 }
 
 /// Waits until `/readyz` says yes.
-pub(crate) fn ready(address: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When it does not within a minute.
+pub fn ready(address: &str) -> anyhow::Result<()> {
     for _ in 0..600 {
         let mut stream = Blocking::connect(address)?;
         stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
@@ -167,4 +161,24 @@ pub(crate) fn ready(address: &str) -> anyhow::Result<()> {
         std::thread::sleep(Duration::from_millis(100));
     }
     bail!("not ready after a minute")
+}
+
+/// Posts one body and returns the whole answer, which is read while the body is still being sent.
+///
+/// # Errors
+/// When the connection breaks.
+pub fn post(address: &str, head: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut stream = Blocking::connect(address)?;
+    let mut sending = stream.try_clone()?;
+    std::thread::scope(|scope| {
+        let sent = scope.spawn(move || {
+            sending.write_all(head.as_bytes())?;
+            sending.write_all(body)
+        });
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        sent.join()
+            .map_err(|_| anyhow::anyhow!("a thread failed"))??;
+        Ok(answer)
+    })
 }
