@@ -327,6 +327,11 @@ impl<'a> Group<'a> {
         self.builder.head(stream).map_or(0, |head| head.version)
     }
 
+    /// Begins another request within what was submitted together; the limits of a request count anew.
+    pub fn begin_request(&mut self) {
+        self.builder.begin_request();
+    }
+
     /// Stamps and appends one event.
     ///
     /// # Errors

@@ -23,6 +23,11 @@ use crate::environment::Environment;
 use crate::failure::Outcome;
 use crate::output::Output;
 
+/// The allocator of every program that is `sokhoe`: an event is made by one thread and freed by another, for which the
+/// system's own lets them wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs one command line, its first item being the program's name, and returns the exit code: 0 done,
 /// 1 failed, 2 wrongly called, 3 done but some input was refused.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -111,7 +111,7 @@ pub enum SignError {
 #[derive(Debug)]
 pub(crate) struct House {
     pub(crate) opener: Opener,
-    pub(crate) submitter: Submitter<Request>,
+    pub(crate) submitter: Submitter<Vec<Request>>,
     pub(crate) catalogue: SharedCatalogue,
     pub(crate) clock: Clock,
     pub(crate) places: Arc<Semaphore>,

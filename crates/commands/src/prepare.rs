@@ -31,6 +31,13 @@ pub(crate) struct Prepared {
     frames: Vec<(EventHeader, Vec<u8>)>,
 }
 
+impl Prepared {
+    /// Sealed bytes of its frames.
+    pub(crate) fn bytes(&self) -> usize {
+        self.frames.iter().map(|(_, payload)| payload.len()).sum()
+    }
+}
+
 /// Who sends, when, and with which lists.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Circumstances<'a> {

@@ -128,9 +128,33 @@ pub(crate) struct Decide {
 }
 
 impl Stage for Decide {
-    type Request = Request;
+    /// Requests that came together, each decided by itself: handing over many at once wakes the writer once.
+    type Request = Vec<Request>;
 
-    fn decide(&mut self, request: Request, group: &mut Group<'_>) {
+    fn decide(&mut self, requests: Vec<Request>, group: &mut Group<'_>) {
+        for request in requests {
+            group.begin_request();
+            self.decide_one(request, group);
+        }
+    }
+
+    fn before_sync(&mut self) -> Option<BeforeSync> {
+        let vault = Arc::clone(&self.vault);
+        Some(Box::new(move || {
+            vault.persist_pending().map_err(Into::into)
+        }))
+    }
+
+    fn refuse(&mut self, requests: Vec<Request>, _because: &WriteFailure) {
+        for request in requests {
+            withdraw(&self.registry, &request.plans);
+            let _ = request.reply.sender.send(Err(Undecided::Stopped));
+        }
+    }
+}
+
+impl Decide {
+    fn decide_one(&self, request: Request, group: &mut Group<'_>) {
         let Request {
             plans,
             drafts,
@@ -163,18 +187,6 @@ impl Stage for Decide {
             };
             landing.land(reply, decision);
         });
-    }
-
-    fn before_sync(&mut self) -> Option<BeforeSync> {
-        let vault = Arc::clone(&self.vault);
-        Some(Box::new(move || {
-            vault.persist_pending().map_err(Into::into)
-        }))
-    }
-
-    fn refuse(&mut self, request: Request, _because: &WriteFailure) {
-        withdraw(&self.registry, &request.plans);
-        let _ = request.reply.sender.send(Err(Undecided::Stopped));
     }
 }
 

@@ -9,7 +9,7 @@ use sokhoe_access::Principal;
 use sokhoe_record::{Data, EventId, Incoming, Instant};
 use sokhoe_registry::Digests;
 use sokhoe_storage::SubmitError;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
 
 use crate::content::ContentDigest;
 use crate::house::House;
@@ -22,6 +22,11 @@ use crate::stage::{Decision, Plan, Reply, Request, Undecided, withdraw};
 
 /// Lines of one submission that may wait for their answers at once.
 const WAITING_MAX: usize = 4096;
+
+/// Requests handed to the writer together.
+const UNSENT_MAX: usize = 64;
+/// Sealed bytes of them, after which they are handed over.
+const UNSENT_BYTES_MAX: usize = 256 << 10;
 
 /// How long a position that the writer gave out may take to become durable, a stalled disk included.
 const DURABLE_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -57,6 +62,14 @@ pub struct Submission {
     house: Arc<House>,
     principal: Principal,
     lines: VecDeque<Line>,
+    unsent: Unsent,
+}
+
+/// Requests that are to be handed to the writer together.
+#[derive(Debug, Default)]
+struct Unsent {
+    requests: Vec<Request>,
+    bytes: usize,
 }
 
 impl Submission {
@@ -65,6 +78,7 @@ impl Submission {
             house,
             principal,
             lines: VecDeque::new(),
+            unsent: Unsent::default(),
         }
     }
 
@@ -88,9 +102,19 @@ impl Submission {
         }
         let line = self
             .house
-            .queue(&self.principal, incoming, content, WhenFull::Wait)
+            .queue(
+                &self.principal,
+                incoming,
+                content,
+                WhenFull::Wait,
+                &mut self.unsent,
+            )
             .await;
         self.lines.push_back(line);
+        let full = self.unsent.requests.len() >= UNSENT_MAX;
+        if full || self.unsent.bytes >= UNSENT_BYTES_MAX {
+            self.house.hand_over(&mut self.unsent);
+        }
     }
 
     /// Puts in the answer of a line that was refused before it became an event.
@@ -101,16 +125,25 @@ impl Submission {
     /// Returns the next answer, in the order of the events; `None` when none is waiting.
     pub async fn next(&mut self) -> Option<Result<Receipt, Refusal>> {
         let line = self.lines.pop_front()?;
+        self.house.hand_over(&mut self.unsent);
         Some(self.house.answer(&self.principal, line).await)
     }
 
     async fn settle_all(&mut self) {
+        self.house.hand_over(&mut self.unsent);
         for line in &mut self.lines {
             if !matches!(line, Line::Answered(_)) {
                 let waiting = std::mem::replace(line, Line::Answered(Err(Refusal::Internal)));
                 *line = Line::Answered(self.house.answer(&self.principal, waiting).await);
             }
         }
+    }
+}
+
+impl Drop for Submission {
+    /// What was pushed is taken, though nobody asks for the answers.
+    fn drop(&mut self) {
+        self.house.hand_over(&mut self.unsent);
     }
 }
 
@@ -121,9 +154,11 @@ impl House {
         incoming: Incoming,
         content: ContentDigest,
     ) -> Result<Receipt, Refusal> {
+        let mut unsent = Unsent::default();
         let line = self
-            .queue(principal, incoming, content, WhenFull::Refuse)
+            .queue(principal, incoming, content, WhenFull::Refuse, &mut unsent)
             .await;
+        self.hand_over(&mut unsent);
         self.answer(principal, line).await
     }
 
@@ -133,6 +168,7 @@ impl House {
         incoming: Incoming,
         content: ContentDigest,
         when_full: WhenFull,
+        unsent: &mut Unsent,
     ) -> Line {
         let identity = Identity {
             event_id: incoming.event.event_id,
@@ -146,9 +182,12 @@ impl House {
             return Line::Taken(position, identity);
         }
         let queued = async {
-            let place = self.place(when_full).await?;
+            let place = self.place(when_full, unsent).await?;
             let prepared = self.prepare(principal, incoming, content).await?;
-            self.send(vec![prepared], place)
+            unsent.bytes += prepared.bytes();
+            let (request, receiver) = self.request(vec![prepared], place)?;
+            unsent.requests.push(request);
+            Ok(receiver)
         };
         match queued.await {
             Ok(receiver) => Line::Queued(receiver, identity),
@@ -156,11 +195,21 @@ impl House {
         }
     }
 
-    async fn place(&self, when_full: WhenFull) -> Result<OwnedSemaphorePermit, Refusal> {
-        let places = Arc::clone(&self.places);
-        match when_full {
-            WhenFull::Refuse => places.try_acquire_owned().map_err(|_| Refusal::Busy),
-            WhenFull::Wait => places.acquire_owned().await.map_err(|_| Refusal::Stopped),
+    async fn place(
+        &self,
+        when_full: WhenFull,
+        unsent: &mut Unsent,
+    ) -> Result<OwnedSemaphorePermit, Refusal> {
+        match (Arc::clone(&self.places).try_acquire_owned(), when_full) {
+            (Ok(place), _) => Ok(place),
+            (Err(TryAcquireError::Closed), _) => Err(Refusal::Stopped),
+            (Err(TryAcquireError::NoPermits), WhenFull::Refuse) => Err(Refusal::Busy),
+            (Err(TryAcquireError::NoPermits), WhenFull::Wait) => {
+                // Nobody may wait for a place while holding some that only the writer gives back.
+                self.hand_over(unsent);
+                let place = Arc::clone(&self.places).acquire_owned().await;
+                place.map_err(|_| Refusal::Stopped)
+            }
         }
     }
 
@@ -195,11 +244,12 @@ impl House {
         prepare(&self.opener, around, incoming, content, &looked_up)
     }
 
-    fn send(
+    /// Makes what the writer decides as one of prepared events.
+    fn request(
         &self,
         prepared: Vec<Prepared>,
         place: OwnedSemaphorePermit,
-    ) -> Result<oneshot::Receiver<Decision>, Refusal> {
+    ) -> Result<(Request, oneshot::Receiver<Decision>), Refusal> {
         let (plans, drafts) = into_drafts(prepared).map_err(|(plans, refusal)| {
             withdraw(&self.opener.registry, &plans);
             refusal
@@ -207,21 +257,33 @@ impl House {
         let (sender, receiver) = oneshot::channel();
         let runtime = tokio::runtime::Handle::try_current().ok();
         let reply = Reply { sender, runtime };
-        let submitted = self.submitter.submit(Request {
+        let request = Request {
             plans,
             drafts,
             reply,
             place,
-        });
-        submitted.map_err(|error| {
-            let refusal = match error {
-                SubmitError::Full(_) => Refusal::Busy,
-                SubmitError::Stopped(_) => Refusal::Stopped,
-            };
-            withdraw(&self.opener.registry, &error.into_request().plans);
-            refusal
-        })?;
-        Ok(receiver)
+        };
+        Ok((request, receiver))
+    }
+
+    /// Hands requests to the writer; where it takes none, their answers say why.
+    fn hand_over(&self, unsent: &mut Unsent) {
+        let Unsent { requests, .. } = std::mem::take(unsent);
+        if requests.is_empty() {
+            return;
+        }
+        let Err(error) = self.submitter.submit(requests) else {
+            return;
+        };
+        let full = matches!(error, SubmitError::Full(_));
+        for request in error.into_request() {
+            withdraw(&self.opener.registry, &request.plans);
+            let _ = request.reply.sender.send(Err(if full {
+                Undecided::Refused(0, Refusal::Busy)
+            } else {
+                Undecided::Stopped
+            }));
+        }
     }
 
     async fn answer(&self, principal: &Principal, line: Line) -> Result<Receipt, Refusal> {
@@ -357,8 +419,13 @@ impl House {
     ) -> Result<Vec<Receipt>, (usize, Refusal)> {
         let at = |index: usize| new.get(index).copied().unwrap_or(0);
         let first = |refusal| (at(0), refusal);
-        let place = self.place(WhenFull::Refuse).await.map_err(first)?;
-        let receiver = self.send(prepared, place).map_err(first)?;
+        let mut unsent = Unsent::default();
+        let place = self.place(WhenFull::Refuse, &mut unsent).await;
+        let (request, receiver) = self
+            .request(prepared, place.map_err(first)?)
+            .map_err(first)?;
+        unsent.requests.push(request);
+        self.hand_over(&mut unsent);
         match receiver.await {
             Ok(Ok(receipts)) => Ok(receipts),
             Ok(Err(Undecided::Refused(index, refusal))) => Err((at(index), refusal)),

@@ -75,6 +75,9 @@ pub(super) async fn follow(visit: Visit, request: Request) -> Answer {
         .clamp(1, limits.page_items_max);
     let wait_s = query.number("wait")?.unwrap_or(0);
     let wait = std::time::Duration::from_secs(wait_s).min(limits.feed_wait_max);
+    // What was acknowledged before the question is in the answer; views that are far behind keep nobody waiting.
+    let caught_up = visit.shared.app.at_least(durable, limits.at_least_timeout);
+    let _ = caught_up.await;
     let mut follower = Follower::join(visit.shared, terms, after)?;
     let passed = follower.poll(limit, steady_now() + wait).await?;
     batch(&follower, passed)
