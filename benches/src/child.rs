@@ -80,6 +80,12 @@ impl Server {
         bail!("the server ended: {}", child.wait()?)
     }
 
+    /// Returns the bytes of memory that the server holds.
+    #[must_use]
+    pub fn memory_bytes(&self) -> f64 {
+        crate::machine::memory_bytes(&self.child.id().to_string())
+    }
+
     /// Returns the seconds of processor time that the server has used.
     #[must_use]
     pub fn cpu_s(&self) -> f64 {

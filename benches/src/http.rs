@@ -105,8 +105,11 @@ impl Connection {
             let sent = Instant::now();
             self.stream.write_all(&request).await?;
             let status = self.receive().await?;
-            answers.latencies.add(sent.elapsed());
-            answers.errors += u64::from(status != expected);
+            if status == expected {
+                answers.latencies.add(sent.elapsed());
+            } else {
+                answers.errors += 1;
+            }
             answers.bytes += self.answer.len() as u64;
         }
         Ok(answers)

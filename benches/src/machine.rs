@@ -168,6 +168,14 @@ impl Counters {
     }
 }
 
+/// Returns the bytes of memory that a process holds, by its number.
+#[must_use]
+pub fn memory_bytes(process: &str) -> f64 {
+    let status = read(&format!("/proc/{process}/status"));
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.map_or(0.0, |line| numbers(line).sum::<f64>() * 1024.0)
+}
+
 /// Returns the seconds of processor time of a process, by its number.
 #[must_use]
 pub fn cpu_s(process: &str) -> f64 {

@@ -37,6 +37,12 @@ struct Arguments {
     /// Connections, each with one request at a time.
     #[arg(long, default_value_t = 64)]
     connections: u32,
+    /// Connections of a last turn that asks for more than there is: who is refused asks again at once.
+    #[arg(long, default_value_t = 192)]
+    overload: u32,
+    /// Seconds of that turn; none when 0.
+    #[arg(long, default_value_t = 60.0)]
+    overload_seconds: f64,
     /// Turns.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
@@ -85,12 +91,29 @@ fn main() -> anyhow::Result<ExitCode> {
     report.line(
         "turn       requests/s    p50 ms    p99 ms  p99.9 ms    max ms   errors   CPU µs/request: server, client   requests/flush",
     );
-    for round in 0..=arguments.rounds {
+    let turns = (0..=arguments.rounds).map(|round| {
+        let name = match round {
+            0 => "warm-up".to_owned(),
+            round => round.to_string(),
+        };
+        (round, name, arguments.connections, arguments.seconds)
+    });
+    let overload = (arguments.overload_seconds > 0.0).then(|| {
+        let (connections, seconds) = (arguments.overload, arguments.overload_seconds);
+        (
+            arguments.rounds + 1,
+            "overload".to_owned(),
+            connections,
+            seconds,
+        )
+    });
+    for (round, name, connections, seconds) in turns.chain(overload) {
         let before = (Counters::now(folder.path()), server.cpu_s());
+        let memory = server.memory_bytes();
         let load = http::Load {
             address: &server.address,
-            connections: arguments.connections,
-            time: Duration::from_secs_f64(arguments.seconds),
+            connections,
+            time: Duration::from_secs_f64(seconds),
             status: 201,
         };
         let sequence = Arc::new(AtomicU64::new(0));
@@ -117,12 +140,16 @@ fn main() -> anyhow::Result<ExitCode> {
         })?;
         let counted = Counters::now(folder.path()).since(&before.0);
         let server_s = server.cpu_s() - before.1;
-        let name = if round == 0 {
-            "warm-up".to_owned()
-        } else {
-            round.to_string()
-        };
         report.line(line(&name, &answers, &counted, server_s));
+        if round > arguments.rounds {
+            report.line(format!(
+                "overload: {connections} connections for {seconds} s, refused ones ask again at once; errors are 503; \
+                 the server's memory: {:.0} MB before, {:.0} MB after {} more events",
+                memory / 1e6,
+                server.memory_bytes() / 1e6,
+                answers.latencies.count()
+            ));
+        }
     }
     if let Some(name) = &arguments.keep {
         report.keep(name)?;

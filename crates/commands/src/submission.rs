@@ -125,7 +125,10 @@ impl Submission {
     /// Returns the next answer, in the order of the events; `None` when none is waiting.
     pub async fn next(&mut self) -> Option<Result<Receipt, Refusal>> {
         let line = self.lines.pop_front()?;
-        self.house.hand_over(&mut self.unsent);
+        // It may be among those that are still to be handed over; what is answered already does not hurry them.
+        if matches!(&line, Line::Queued(receiver, _) if receiver.is_empty()) {
+            self.house.hand_over(&mut self.unsent);
+        }
         Some(self.house.answer(&self.principal, line).await)
     }
 

@@ -52,6 +52,9 @@ pub struct Limits {
     pub list_bytes_max: usize,
     /// Bytes of a search or another small request.
     pub small_bytes_max: usize,
+    /// Single events on their way at a time; more are answered 503 at once, so that those on their way are not kept
+    /// waiting by those who come. Twice what keeps two cores busy.
+    pub events_in_flight_max: usize,
     /// Batches read at a time over all connections; more are answered 503.
     pub batches_max: usize,
     /// Bundles, blobs and atomic batches held in memory at a time; more are answered 503.
@@ -98,6 +101,7 @@ impl Default for Limits {
             bundle_bytes_max: 64 << 20,
             list_bytes_max: 16 << 20,
             small_bytes_max: 16 << 10,
+            events_in_flight_max: 128,
             batches_max: 64,
             large_bodies_max: 8,
             batch_window_lines: 2048,
@@ -136,6 +140,7 @@ impl Limits {
             ("atomic_events_max", size(self.atomic_events_max)),
             ("atomic_bytes_max", size(self.atomic_bytes_max)),
             ("page_items_max", size(self.page_items_max)),
+            ("events_in_flight_max", size(self.events_in_flight_max)),
             ("batches_max", size(self.batches_max)),
             ("feed_followers_max", size(self.feed_followers_max)),
             ("feed_lag_max", self.feed_lag_max),

@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) openapi: Bytes,
+    /// Places for single events on their way.
+    pub(crate) events: Semaphore,
     pub(crate) batches: Arc<Semaphore>,
     /// Room for large bodies.
     pub(crate) large: Arc<Semaphore>,

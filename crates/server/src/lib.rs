@@ -69,6 +69,7 @@ impl Server {
             tokens: Tokens::new(app.verifier().clone(), limits.tokens_max),
             metrics: Arc::clone(&metrics),
             openapi: openapi::describe(&limits, sokhoe_record::event_schemas()),
+            events: Semaphore::new(limits.events_in_flight_max),
             batches: Arc::new(Semaphore::new(limits.batches_max)),
             large: Arc::new(Semaphore::new(limits.large_bodies_max)),
             administration: Arc::new(Semaphore::new(1)),

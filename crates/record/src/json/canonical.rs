@@ -38,7 +38,9 @@ pub fn canonical(node: &Node<'_>, sink: &mut impl FnMut(&[u8])) {
 fn quoted(text: &str, sink: &mut impl FnMut(&[u8])) {
     sink(b"\"");
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+    // What needs an escape is one byte, which no other character holds.
+    let special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    while let Some(at) = rest.bytes().position(special) {
         let (plain, tail) = rest.split_at(at);
         sink(plain.as_bytes());
         let mut tail = tail.chars();

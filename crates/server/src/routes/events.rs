@@ -22,6 +22,8 @@ pub(super) async fn append(visit: Visit, request: Request) -> Answer {
         limits,
     )
     .await?;
+    // Taken only now, so that a body which comes slowly keeps nobody out.
+    let _place = shared.events.try_acquire().map_err(|_| Problem::busy())?;
     let (incoming, digest) = intake::read(&bytes)?;
     drop(bytes);
     let receipt = shared.app.submit(visit.caller()?, incoming, digest).await?;

@@ -5,6 +5,7 @@ use crate::peer::{Answer, send};
 use crate::sent::{NDJSON, append, event_id, identified, post, pressure, registration};
 use serde_json::{Value, json};
 use sokhoe_access::{Claims, Role};
+use sokhoe_server::Limits;
 
 async fn batch(house: &House, path: &str, events: &[Value]) -> Answer {
     let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
@@ -302,4 +303,17 @@ async fn a_batch_of_nothing_is_answered_with_nothing() {
         let answer = post(&house, path, NDJSON, "").await;
         assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{path}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_beyond_what_is_on_its_way_is_told_to_come_back_and_nothing_is_taken() {
+    let limits = Limits {
+        events_in_flight_max: 0,
+        ..Limits::default()
+    };
+    let house = House::with(limits).await;
+    let answer = append(&house, &registration(1)).await;
+    assert_eq!(answer.status, 503, "{answer:?}");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(house.commands.opener().reader().position().get(), 0);
 }
