@@ -8,7 +8,7 @@
 )]
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,27 +91,63 @@ fn main() -> anyhow::Result<ExitCode> {
     report.line(
         "turn       requests/s    p50 ms    p99 ms  p99.9 ms    max ms   errors   CPU µs/request: server, client   requests/flush",
     );
-    let turns = (0..=arguments.rounds).map(|round| {
+    let turns = Turns {
+        server: &server,
+        folder: folder.path(),
+        head: &head,
+        people: arguments.people,
+    };
+    for round in 0..=arguments.rounds {
         let name = match round {
             0 => "warm-up".to_owned(),
             round => round.to_string(),
         };
-        (round, name, arguments.connections, arguments.seconds)
-    });
-    let overload = (arguments.overload_seconds > 0.0).then(|| {
-        let (connections, seconds) = (arguments.overload, arguments.overload_seconds);
-        (
+        let (line, _) = turns.run(round, &name, arguments.connections, arguments.seconds)?;
+        report.line(line);
+    }
+    if arguments.overload_seconds > 0.0 {
+        let (before, seconds) = (server.memory_bytes(), arguments.overload_seconds);
+        let (line, count) = turns.run(
             arguments.rounds + 1,
-            "overload".to_owned(),
-            connections,
+            "overload",
+            arguments.overload,
             seconds,
-        )
-    });
-    for (round, name, connections, seconds) in turns.chain(overload) {
-        let before = (Counters::now(folder.path()), server.cpu_s());
-        let memory = server.memory_bytes();
+        )?;
+        report.line(line);
+        report.line(format!(
+            "overload: {} connections for {seconds} s, refused ones ask again at once; errors are 503; \
+             the server's memory: {:.0} MB before, {:.0} MB after {count} more events",
+            arguments.overload,
+            before / 1e6,
+            server.memory_bytes() / 1e6,
+        ));
+    }
+    if let Some(name) = &arguments.keep {
+        report.keep(name)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What all turns share.
+struct Turns<'a> {
+    server: &'a Server,
+    folder: &'a Path,
+    head: &'a str,
+    people: u32,
+}
+
+impl Turns<'_> {
+    /// Sends new events for a time; returns the line to print and how many were taken.
+    fn run(
+        &self,
+        round: u32,
+        name: &str,
+        connections: u32,
+        seconds: f64,
+    ) -> anyhow::Result<(String, u64)> {
+        let before = (Counters::now(self.folder), self.server.cpu_s());
         let load = http::Load {
-            address: &server.address,
+            address: &self.server.address,
             connections,
             time: Duration::from_secs_f64(seconds),
             status: 201,
@@ -119,42 +155,25 @@ fn main() -> anyhow::Result<ExitCode> {
         let sequence = Arc::new(AtomicU64::new(0));
         let answers = load.run(|number| {
             let mut random = Random::from_seed(u64::from(round) << 32 | u64::from(number));
-            let (head, sequence, people) = (head.clone(), Arc::clone(&sequence), arguments.people);
-            let mut body = Vec::new();
+            let (head, sequence) = (self.head.to_owned(), Arc::clone(&sequence));
+            let (people, mut body) = (self.people, Vec::new());
             move |request: &mut Vec<u8>| {
                 let sequence = sequence.fetch_add(1, Ordering::Relaxed);
                 let person = u32::try_from(random.below(people as usize)).unwrap_or(0);
+                let high = 100 + random.number() % 80;
                 body.clear();
-                people::event(
-                    &mut body,
-                    round,
-                    sequence,
-                    person,
-                    100 + random.number() % 80,
-                );
+                people::event(&mut body, round, sequence, person, high);
                 request.extend_from_slice(head.as_bytes());
                 // Writing to memory does not fail.
                 let _ = write!(request, "{}\r\n\r\n", body.len());
                 request.extend_from_slice(&body);
             }
         })?;
-        let counted = Counters::now(folder.path()).since(&before.0);
-        let server_s = server.cpu_s() - before.1;
-        report.line(line(&name, &answers, &counted, server_s));
-        if round > arguments.rounds {
-            report.line(format!(
-                "overload: {connections} connections for {seconds} s, refused ones ask again at once; errors are 503; \
-                 the server's memory: {:.0} MB before, {:.0} MB after {} more events",
-                memory / 1e6,
-                server.memory_bytes() / 1e6,
-                answers.latencies.count()
-            ));
-        }
+        let counted = Counters::now(self.folder).since(&before.0);
+        let server_s = self.server.cpu_s() - before.1;
+        let count = answers.latencies.count();
+        Ok((line(name, &answers, &counted, server_s), count))
     }
-    if let Some(name) = &arguments.keep {
-        report.keep(name)?;
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn line(name: &str, answers: &Answers, counted: &Counters, server_s: f64) -> String {

@@ -1,7 +1,9 @@
-//! From files to what can be submitted, on a thread of its own: documents are read, parsed and translated
-//! while those before them are being written.
+//! From files to what can be submitted, on threads of its own: documents are read, parsed and translated
+//! while those before them are being written. In memory are a few jobs for each thread, whatever the input's size.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sokhoe_commands::ContentDigest;
 use sokhoe_exchange::fhir::{Context, Item, Outcome, read_document, translate};
@@ -43,7 +45,16 @@ pub(crate) enum Format<'a> {
     Fhir(&'a Context<'a>),
 }
 
-/// Reads files and hands over what is in them until `hand_over` says that nobody takes it any more.
+/// Documents translated together, so that a line costs no hand-over of its own.
+const JOB_DOCUMENTS: usize = 64;
+/// Bytes of documents, after which a job takes no more.
+const JOB_BYTES: usize = 256 << 10;
+/// Jobs ahead of the one whose items are handed over next, for each translating thread: what memory holds of the input.
+const JOBS_AHEAD: usize = 2;
+
+/// Reads files and hands over what is in them, in order, until `hand_over` says that nobody takes it any more.
+///
+/// One thread reads, as many as there are processors translate, each its share of the jobs in turn.
 ///
 /// # Errors
 /// When the files cannot be listed; a file that cannot be read later is a refused item.
@@ -52,13 +63,120 @@ pub(crate) fn read_files(
     format: &Format<'_>,
     mut hand_over: impl FnMut(Batch) -> bool,
 ) -> Result<(), SourceError> {
-    let mut items = Vec::new();
-    for found in documents(paths, format)? {
+    let documents = documents(paths, format)?;
+    std::thread::scope(|scope| {
+        let count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let translators: Vec<Translator> = (0..count)
+            .map(|_| Translator::start(scope, format))
+            .collect();
+        let mut in_turn = Turns {
+            translators,
+            sent: 0,
+            taken: 0,
+        };
+        let mut jobs = Jobs(documents.peekable());
+        loop {
+            let full = in_turn.sent - in_turn.taken >= count * JOBS_AHEAD;
+            let job = if full { None } else { jobs.next() };
+            let more = match job {
+                Some(job) => in_turn.send(job),
+                None => match in_turn.take() {
+                    Some(batches) => batches.into_iter().all(&mut hand_over),
+                    None => false,
+                },
+            };
+            if !more {
+                return Ok(());
+            }
+        }
+    })
+}
+
+/// Documents gathered into jobs.
+struct Jobs<I: Iterator<Item = Found>>(std::iter::Peekable<I>);
+
+impl<I: Iterator<Item = Found>> Iterator for Jobs<I> {
+    type Item = Vec<Found>;
+
+    fn next(&mut self) -> Option<Vec<Found>> {
+        self.0.peek()?;
+        let (mut job, mut bytes_read) = (Vec::new(), 0);
+        while job.len() < JOB_DOCUMENTS && bytes_read < JOB_BYTES {
+            let Some(found) = self.0.next() else { break };
+            if let Found::Document { bytes, .. } = &found {
+                bytes_read += bytes.len();
+            }
+            job.push(found);
+        }
+        Some(job)
+    }
+}
+
+/// A thread that translates jobs in the order in which it gets them.
+struct Translator {
+    jobs: SyncSender<Vec<Found>>,
+    done: Receiver<Vec<Batch>>,
+}
+
+impl Translator {
+    fn start<'scope>(
+        scope: &'scope std::thread::Scope<'scope, '_>,
+        format: &'scope Format<'_>,
+    ) -> Self {
+        let (jobs, todo) = sync_channel::<Vec<Found>>(JOBS_AHEAD);
+        let (give, done) = sync_channel(JOBS_AHEAD);
+        scope.spawn(move || {
+            // Ends when nobody sends jobs, or nobody takes what they become.
+            for job in todo {
+                if give.send(translated(job, format)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { jobs, done }
+    }
+}
+
+/// The translators, to which jobs go in turn and from which they come back in the same turn.
+struct Turns {
+    translators: Vec<Translator>,
+    sent: usize,
+    taken: usize,
+}
+
+impl Turns {
+    fn at(&self, turn: usize) -> Option<&Translator> {
+        self.translators
+            .get(turn.checked_rem(self.translators.len())?)
+    }
+
+    /// Gives a job to whoever's turn it is; false when that thread is gone.
+    fn send(&mut self, job: Vec<Found>) -> bool {
+        let sent = self
+            .at(self.sent)
+            .is_some_and(|it| it.jobs.send(job).is_ok());
+        self.sent += 1;
+        sent
+    }
+
+    /// Waits for the oldest job; `None` when there is none.
+    fn take(&mut self) -> Option<Vec<Batch>> {
+        if self.taken == self.sent {
+            return None;
+        }
+        let done = self.at(self.taken)?.done.recv().ok();
+        self.taken += 1;
+        done
+    }
+}
+
+fn translated(job: Vec<Found>, format: &Format<'_>) -> Vec<Batch> {
+    let (mut batches, mut items) = (Vec::new(), Vec::new());
+    for found in job {
         match found {
             Found::Skipped(skipped) => {
-                if !hand_over(Batch::Skipped(skipped.path, skipped.because)) {
-                    return Ok(());
-                }
+                batches.push(Batch::Items(std::mem::take(&mut items)));
+                batches.push(Batch::Skipped(skipped.path, skipped.because));
             }
             Found::Unreadable {
                 place,
@@ -73,14 +191,13 @@ pub(crate) fn read_files(
                 Format::Fhir(context) => resources(&place, &bytes, context, &mut items),
             },
         }
-        if items.len() >= BATCH_ITEMS && !hand_over(Batch::Items(std::mem::take(&mut items))) {
-            return Ok(());
+        if items.len() >= BATCH_ITEMS {
+            batches.push(Batch::Items(std::mem::take(&mut items)));
         }
     }
-    if !items.is_empty() {
-        hand_over(Batch::Items(items));
-    }
-    Ok(())
+    batches.push(Batch::Items(items));
+    batches.retain(|batch| !matches!(batch, Batch::Items(items) if items.is_empty()));
+    batches
 }
 
 /// Opens the documents of files.
