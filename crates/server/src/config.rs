@@ -53,7 +53,7 @@ pub struct Limits {
     /// Bytes of a search or another small request.
     pub small_bytes_max: usize,
     /// Single events on their way at a time; more are answered 503 at once, so that those on their way are not kept
-    /// waiting by those who come. Twice what keeps two cores busy.
+    /// waiting by those who come. Half as many again as keep two cores busy.
     pub events_in_flight_max: usize,
     /// Batches read at a time over all connections; more are answered 503.
     pub batches_max: usize,
@@ -101,7 +101,7 @@ impl Default for Limits {
             bundle_bytes_max: 64 << 20,
             list_bytes_max: 16 << 20,
             small_bytes_max: 16 << 10,
-            events_in_flight_max: 128,
+            events_in_flight_max: 96,
             batches_max: 64,
             large_bodies_max: 8,
             batch_window_lines: 2048,
