@@ -135,7 +135,8 @@ impl Connection {
 }
 
 /// Returns the status of an answer and the bytes that all of it has, once its head is there.
-fn head(answer: &[u8]) -> Option<(u16, usize)> {
+#[must_use]
+pub fn head(answer: &[u8]) -> Option<(u16, usize)> {
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(answer.get(..end)?).ok()?;
     let status = head.get(9..12)?.parse().ok()?;

@@ -7,6 +7,7 @@
     reason = "measuring takes the machine's clock"
 )]
 
+pub mod append;
 pub mod child;
 pub mod disk;
 pub mod http;

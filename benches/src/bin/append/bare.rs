@@ -9,7 +9,7 @@ use sokhoe_chain::{
 };
 use sokhoe_vault::Vault;
 
-use crate::PAYLOAD_BYTES;
+use sokhoe_benches::append::PAYLOAD_BYTES;
 
 const ROUNDS: u32 = 100_000;
 

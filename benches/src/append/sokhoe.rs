@@ -3,14 +3,11 @@
 //! `prepare` and `Decide` here follow `commands`' own, without what depends on an event's kind.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use sokhoe_benches::load::Load;
-use sokhoe_benches::machine::now_us;
-use sokhoe_benches::random::Random;
 use sokhoe_chain::{Aead, Batch, Checkpoint, EventHeader, EventKey, LogId, StreamId, StreamKind};
 use sokhoe_record::PersonId;
 use sokhoe_registry::{Change, Registry};
@@ -21,14 +18,14 @@ use sokhoe_storage::{
 use sokhoe_vault::Vault;
 use tokio::sync::oneshot;
 
-use crate::{PAYLOAD_BYTES, Side, load};
+use super::{Client, PAYLOAD_BYTES, Store};
+use crate::machine::now_us;
+use crate::random::Random;
 
 /// Requests that may wait for the writer, as in `commands`.
 const QUEUE_REQUESTS_MAX: usize = 16_384;
 /// How often a checkpoint is signed, as in `commands`.
 const SIGN_EVERY: Duration = Duration::from_millis(250);
-/// Events of one request while the people are made.
-const SETUP_EVENTS: usize = 500;
 
 /// What the writer must know about one event whose person is known: nobody is ever taken out of the registry.
 #[derive(Debug)]
@@ -98,14 +95,13 @@ impl Decide {
     }
 }
 
-/// The open write side.
-pub(crate) struct Sokhoe {
+/// The open write side, and the log's reader.
+pub struct Sokhoe {
     vault: Arc<Vault>,
     registry: Arc<Registry>,
     submitter: Submitter<Request>,
     reader: Reader,
     people: Arc<[PersonId]>,
-    payloads: Mutex<Random>,
     _writer: Writer<Decide>,
     _signer: Signing,
 }
@@ -125,8 +121,11 @@ impl Drop for Signing {
 }
 
 impl Sokhoe {
-    /// Makes a log, and in it people with a key and one event each.
-    pub(crate) fn open(folder: &Path, people: usize) -> anyhow::Result<Self> {
+    /// Makes an empty log, and a key for each of so many people.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn open(folder: &Path, people: usize) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let log_id = LogId([7; 16]);
         let vault = Arc::new(Vault::create(&folder.with_extension("keys"), log_id)?);
@@ -145,33 +144,22 @@ impl Sokhoe {
         };
         let writer = Writer::spawn(log, stage, QUEUE_REQUESTS_MAX)?;
         let reader = writer.reader();
-        let side = Self {
+        Ok(Self {
             _signer: sign(Arc::clone(&vault), reader.clone())?,
             submitter: writer.submitter(),
             vault,
             registry,
             reader,
             people,
-            payloads: Mutex::new(Random::from_seed(1)),
             _writer: writer,
-        };
-        let mut client = side.client();
-        for part in side.people.chunks(SETUP_EVENTS) {
-            client.append(&side, part)?;
-        }
-        Ok(side)
+        })
     }
 
-    pub(crate) fn people(&self) -> Arc<[PersonId]> {
-        Arc::clone(&self.people)
-    }
-
-    fn client(&self) -> Client {
-        let mut seeds = self.payloads.lock().unwrap_or_else(PoisonError::into_inner);
-        Client {
-            random: Random::from_seed(seeds.number()),
-            payload: [0; PAYLOAD_BYTES],
-        }
+    fn person(&self, number: usize) -> anyhow::Result<PersonId> {
+        self.people
+            .get(number)
+            .copied()
+            .context("a person's number")
     }
 
     /// Seals one event, as a request's task does.
@@ -210,22 +198,25 @@ impl Sokhoe {
     }
 }
 
-/// One writer.
-struct Client {
+/// One writer or reader.
+struct Caller<'a> {
+    store: &'a Sokhoe,
     random: Random,
     payload: [u8; PAYLOAD_BYTES],
 }
 
-impl Client {
-    fn append(&mut self, side: &Sokhoe, people: &[PersonId]) -> anyhow::Result<()> {
+impl Client for Caller<'_> {
+    fn append(&mut self, people: &[usize]) -> anyhow::Result<()> {
         let mut plans = Vec::with_capacity(people.len());
         let mut drafts = Vec::with_capacity(people.len());
         let count = u16::try_from(people.len())?;
         let batch_id = self.random.number() | 1;
         for (index, person) in (0..count).zip(people) {
             self.random.fill(&mut self.payload);
+            let person = self.store.person(*person)?;
             let (plan, mut header, bytes) =
-                side.prepare(self.random.id(), *person, &self.payload)?;
+                self.store
+                    .prepare(self.random.id(), person, &self.payload)?;
             header.batch = (count > 1).then_some(Batch {
                 id: batch_id,
                 index,
@@ -234,32 +225,49 @@ impl Client {
             plans.push(plan);
             drafts.push(Draft::new(&header, bytes)?);
         }
-        side.submit(plans, drafts)
+        self.store.submit(plans, drafts)
+    }
+
+    /// Reads the frames, which checks them, and opens every payload, which checks it against its commitment.
+    fn read(&mut self, person: usize) -> anyhow::Result<usize> {
+        let stream = StreamId(self.store.person(person)?.into_bytes());
+        let key = self.store.vault.stream_key(stream)?;
+        let frames = self.store.reader.read_stream(&stream)?;
+        for frame in &frames {
+            self.store
+                .vault
+                .unseal(&key, &frame.header, &frame.payload)?;
+        }
+        Ok(frames.len())
     }
 }
 
-impl Side for Sokhoe {
+impl Store for Sokhoe {
     fn name(&self) -> &'static str {
         "Sokhoe"
     }
 
-    fn load(&self, writers: usize, events: usize, time: Duration) -> anyhow::Result<Load> {
-        load(writers, time, |_| {
-            let mut client = self.client();
-            let mut chosen = Vec::with_capacity(events);
-            move || {
-                chosen.clear();
-                chosen.extend(
-                    (0..events).map(|_| self.people[client.random.below(self.people.len())]),
-                );
-                client.append(self, &chosen)
-            }
-        })
+    fn people(&self) -> usize {
+        self.people.len()
+    }
+
+    fn client(&self, seed: u64) -> anyhow::Result<Box<dyn Client + '_>> {
+        Ok(Box::new(Caller {
+            store: self,
+            random: Random::from_seed(seed),
+            payload: [0; PAYLOAD_BYTES],
+        }))
     }
 
     fn appended(&self) -> (f64, Option<f64>) {
         let metrics = self.reader.metrics();
         (metrics.bytes as f64, Some(metrics.syncs as f64))
+    }
+}
+
+impl std::fmt::Debug for Sokhoe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sokhoe").finish_non_exhaustive()
     }
 }
 
