@@ -64,8 +64,8 @@ pub(crate) struct Directory {
     facility_numbers: HashMap<String, u32>,
 }
 
-#[derive(SchemaRead, SchemaWrite)]
-struct Snapshot {
+#[derive(Debug, SchemaRead, SchemaWrite)]
+pub(crate) struct Snapshot {
     version: u32,
     position: u64,
     facility_codes: Vec<String>,
@@ -188,25 +188,19 @@ impl Directory {
         self.cards.len()
     }
 
-    /// Writes everything as bytes; the caller seals them.
-    pub(crate) fn snapshot(&self) -> Option<Vec<u8>> {
-        let mut cards: Vec<_> = self
-            .cards
-            .iter()
-            .map(|(id, card)| (*id, card.clone()))
-            .collect();
-        cards.sort_by_key(|(id, _)| *id);
-        let snapshot = Snapshot {
+    /// Copies everything that a snapshot holds.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
             version: SNAPSHOT_VERSION,
             position: self.position,
             facility_codes: self.facility_codes.clone(),
-            cards,
-        };
-        let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
-        wincode::config::serialize(&snapshot, config).ok()
+            cards: (self.cards.iter())
+                .map(|(id, card)| (*id, card.clone()))
+                .collect(),
+        }
     }
 
-    /// Restores from [`Directory::snapshot`] bytes; `None` when they cannot be used.
+    /// Restores from [`Snapshot::encode`] bytes; `None` when they cannot be used.
     pub(crate) fn restore(bytes: &[u8]) -> Option<Self> {
         let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
         let snapshot: Snapshot = wincode::config::deserialize_exact(bytes, config).ok()?;
@@ -222,6 +216,15 @@ impl Directory {
         }
         directory.position = snapshot.position;
         Some(directory)
+    }
+}
+
+impl Snapshot {
+    /// Returns the bytes, the same for the same directory; `None` when they would be too many.
+    pub(crate) fn encode(mut self) -> Option<Vec<u8>> {
+        self.cards.sort_by_key(|(id, _)| *id);
+        let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
+        wincode::config::serialize(&self, config).ok()
     }
 }
 
@@ -310,9 +313,9 @@ mod tests {
 
     #[test]
     fn a_snapshot_restores_everything() {
-        let bytes = directory().snapshot().unwrap();
+        let bytes = directory().snapshot().encode().unwrap();
         let restored = Directory::restore(&bytes).unwrap();
-        assert_eq!(restored.snapshot().unwrap(), bytes);
+        assert_eq!(restored.snapshot().encode().unwrap(), bytes);
         assert_eq!(names(&restored, "nguyen").len(), 2);
         assert!(Directory::restore(&bytes[1..]).is_none());
     }

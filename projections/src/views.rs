@@ -1,7 +1,7 @@
 //! The read side as a whole: views, the runner's thread, waiting for a position, rebuilding.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use sokhoe_storage::Position;
 use tokio::sync::watch;
 
 use crate::answers::Answers;
-use crate::directory::{Directory, Found, Query};
+use crate::directory::{Directory, Found, Query, Snapshot};
 use crate::feed::{Ahead, Passed, Ring, Wanted, read_log};
 use crate::record_view::{AsOf, HistoryPage, RecordView, finished, history_page, record, visible};
 use crate::runner::{apply_batch, from_zero, read};
@@ -25,6 +25,8 @@ const ANSWERS_BYTES_MAX: u64 = 64 << 20;
 /// How long the runner sleeps at most before it looks whether it should stop.
 const WAKE_EVERY: Duration = Duration::from_millis(200);
 const SNAPSHOT: &str = "directory";
+/// Events between two snapshots, unless there are more people: then as many as these.
+const SNAPSHOT_EVENTS: u64 = 1_000_000;
 
 /// Why a read has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -160,11 +162,7 @@ impl Views {
     /// Finds people by name and birth date among those whom the filter lets be found.
     #[must_use]
     pub fn search(&self, filter: &Filter, query: &Query, limit: usize) -> Vec<Found> {
-        let directory = self
-            .0
-            .directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let directory = read_lock(&self.0.directory);
         directory.search(filter, query, limit)
     }
 
@@ -191,22 +189,14 @@ impl Views {
     /// Tells whether a facility has entries of a person.
     #[must_use]
     pub fn has_visited(&self, person: PersonId, facility: &str) -> bool {
-        let directory = self
-            .0
-            .directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let directory = read_lock(&self.0.directory);
         directory.has_visited(person, facility)
     }
 
     /// How many people the directory holds, retired ones included.
     #[must_use]
     pub fn people_count(&self) -> usize {
-        self.0
-            .directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len()
+        read_lock(&self.0.directory).len()
     }
 
     /// The position that every view has reached.
@@ -275,19 +265,66 @@ impl Views {
         if thread.join().is_err() || self.failed() {
             return;
         }
-        let directory = self
-            .0
-            .directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(bytes) = directory.snapshot() {
-            self.0.streams.opener().write_cache(SNAPSHOT, &bytes);
+        let directory = read_lock(&self.0.directory);
+        write_snapshot(self.0.streams.opener(), directory.snapshot());
+    }
+}
+
+fn write_snapshot(opener: &Opener, snapshot: Snapshot) {
+    if let Some(bytes) = snapshot.encode() {
+        opener.write_cache(SNAPSHOT, &bytes);
+    }
+}
+
+/// Snapshots of the directory while it goes on, so that a start after a crash has little to read again.
+#[derive(Debug)]
+struct Saving {
+    last: u64,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Saving {
+    /// Writes one when enough came after the last. The copy is made here, between two batches; the rest elsewhere.
+    fn save_if_due(&mut self, inner: &Inner, reached: u64) {
+        let running = self.thread.as_ref().is_some_and(|t| !t.is_finished());
+        let directory = read_lock(&inner.directory);
+        let people = u64::try_from(directory.len()).unwrap_or(u64::MAX);
+        let due = self.last.saturating_add(SNAPSHOT_EVENTS.max(people));
+        if running || reached < due {
+            return;
+        }
+        let snapshot = directory.snapshot();
+        drop(directory);
+        let opener = inner.streams.opener().clone();
+        let thread = std::thread::Builder::new().name("directory".into());
+        match thread.spawn(move || write_snapshot(&opener, snapshot)) {
+            Ok(thread) => {
+                self.thread = Some(thread);
+                self.last = reached;
+            }
+            Err(error) => tracing::warn!(%error, "no thread to write a snapshot"),
         }
     }
 }
 
+impl Drop for Saving {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Inner {
     fn follow(&self) {
+        let mut saving = Saving {
+            last: *self.reached.borrow(),
+            thread: None,
+        };
         while !self.stop.load(Ordering::Acquire) {
             match self.step() {
                 Ok(0) => {
@@ -302,6 +339,7 @@ impl Inner {
                 }
                 Ok(position) => {
                     self.reached.send_replace(position);
+                    saving.save_if_due(self, position);
                 }
                 Err(error) => {
                     tracing::error!(
@@ -317,11 +355,7 @@ impl Inner {
 
     /// Applies the next batch; returns the position reached, 0 when there was nothing new.
     fn step(&self) -> Result<u64, UnsealError> {
-        let after = self
-            .directory
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .position();
+        let after = read_lock(&self.directory).position();
         let batch = read(self.streams.opener(), after)?;
         if batch.position() == 0 {
             return Ok(0);

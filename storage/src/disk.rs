@@ -127,7 +127,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
 ///
 /// # Errors
 /// The disk's error.
-pub(crate) fn read_exact_at(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub fn read_exact_at(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     let read = read_full_at(file, buffer, offset)?;
     if read == buffer.len() {
         Ok(())

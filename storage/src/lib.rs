@@ -40,7 +40,9 @@ mod tests;
 mod writer;
 
 pub use self::clock::Clock;
-pub use self::disk::{Access, Disk, DiskFile, DiskLock, OsDisk, read_file, write_file_atomic};
+pub use self::disk::{
+    Access, Disk, DiskFile, DiskLock, OsDisk, read_exact_at, read_file, write_file_atomic,
+};
 pub use self::draft::{Draft, Stamped};
 pub use self::error::{AppendError, Damage, DamageKind, OpenError, ReadError, WriteFailure};
 pub use self::format::meta::{Meta, ORIGIN_BYTES_MAX};

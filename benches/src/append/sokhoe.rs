@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use sokhoe_chain::{Aead, Batch, Checkpoint, EventHeader, EventKey, LogId, StreamId, StreamKind};
 use sokhoe_record::PersonId;
-use sokhoe_registry::{Change, Registry};
+use sokhoe_registry::{Change, IdRuns, Registry};
 use sokhoe_storage::{
     BeforeSync, Clock, Draft, Group, Log, LogOptions, NewLog, OsDisk, Reader, Stage, Stamped,
     Submitter, Writer,
@@ -136,16 +136,24 @@ impl Sokhoe {
         };
         let clock = Clock::new(now_us);
         let log = Log::create(Arc::new(OsDisk), folder, new, LogOptions::default(), clock)?;
-        let registry = Arc::new(Registry::new());
+        let mut registry = Registry::new();
+        let reader = log.reader();
+        let place = IdRuns {
+            disk: Arc::new(OsDisk),
+            folder: folder.join("cache/ids"),
+            log: log_id,
+            keys: Arc::new(reader.clone()),
+        };
+        registry.keep_ids(place, 0, 0)?;
+        let registry = Arc::new(registry);
         let people = register(people, &registry, &vault)?;
         let stage = Decide {
             registry: Arc::clone(&registry),
             vault: Arc::clone(&vault),
         };
         let writer = Writer::spawn(log, stage, QUEUE_REQUESTS_MAX)?;
-        let reader = writer.reader();
         Ok(Self {
-            _signer: sign(Arc::clone(&vault), reader.clone())?,
+            _signer: sign(Arc::clone(&vault), reader.clone(), Arc::clone(&registry))?,
             submitter: writer.submitter(),
             vault,
             registry,
@@ -291,8 +299,8 @@ fn register(people: usize, registry: &Registry, vault: &Vault) -> anyhow::Result
     Ok(people.into())
 }
 
-/// Signs the tree's head now and then, as `commands` does.
-fn sign(vault: Arc<Vault>, reader: Reader) -> anyhow::Result<Signing> {
+/// Signs the tree's head and puts event ids on the disk now and then, as `commands` does.
+fn sign(vault: Arc<Vault>, reader: Reader, registry: Arc<Registry>) -> anyhow::Result<Signing> {
     let (stop, stopped) = mpsc::channel();
     let signer = vault.secrets().signer(&reader.meta().origin)?;
     let thread = std::thread::Builder::new()
@@ -302,7 +310,8 @@ fn sign(vault: Arc<Vault>, reader: Reader) -> anyhow::Result<Signing> {
                 let (size, root) = reader.tree_head();
                 let note = Checkpoint::new(&reader.meta().origin, size, root).sign(&signer);
                 let written = note.map(|note| reader.write_checkpoint(&note.to_string()));
-                if !matches!(written, Ok(Ok(()))) {
+                let settled = registry.settle_ids(size, false);
+                if !matches!((written, settled), (Ok(Ok(())), Ok(()))) {
                     return;
                 }
             }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use sokhoe_commands::{Commands, Settings, chain_of};
 use sokhoe_projections::Views;
-use sokhoe_storage::{LogOptions, LogStatus};
+use sokhoe_storage::LogStatus;
 
 use crate::config::Folders;
 use crate::folder;
@@ -16,11 +16,8 @@ use crate::folder;
 pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
     make_private(&folders.data)?;
     let settings = Settings {
-        data: folders.data.clone(),
         keys: folders.keys.clone(),
-        origin: None,
-        log: LogOptions::default(),
-        clock: folder::log_clock(),
+        ..Settings::new(&folders.data, folder::log_clock())
     };
     let commands = Commands::open(settings)?;
     let recovery = commands.recovery();

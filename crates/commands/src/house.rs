@@ -13,14 +13,13 @@ use sokhoe_storage::{
 use sokhoe_vault::{Vault, VaultError};
 use tokio::sync::{Semaphore, watch};
 
+use crate::checkpoints::Checkpoints;
 use crate::opening::{Opener, UnsealError};
-use crate::replay::{read_snapshot, replay, write_snapshot};
+use crate::replay::{keep_ids, read_snapshot, replay};
 use crate::stage::{Decide, Landing, Request};
 
 /// Requests that may wait for the writer; past it a single event is turned away and a batch waits.
 const QUEUE_REQUESTS_MAX: usize = 16_384;
-/// Events replayed at start after which the registry's snapshot is written anew at once.
-const REPLAYED_EVENTS_MAX: u64 = 100_000;
 /// How often the tree's head is signed when the log has grown: within a second of a commit.
 const SIGN_EVERY: Duration = Duration::from_millis(250);
 
@@ -37,6 +36,8 @@ pub struct Settings {
     pub log: LogOptions,
     /// Tells the time.
     pub clock: Clock,
+    /// Events between two snapshots of the registry; where there are more people, as many as these.
+    pub snapshot_events: u64,
 }
 
 impl Settings {
@@ -51,6 +52,7 @@ impl Settings {
             origin: None,
             log: LogOptions::default(),
             clock,
+            snapshot_events: 1_000_000,
         }
     }
 }
@@ -122,6 +124,7 @@ pub(crate) struct House {
     pub(crate) verifier: VerifierKey,
     writer: Mutex<Option<Writer<Decide>>>,
     signer: Mutex<Option<Signing>>,
+    checkpoints: Mutex<Option<Checkpoints>>,
 }
 
 #[derive(Debug)]
@@ -139,17 +142,15 @@ impl House {
         let catalogue =
             sokhoe_catalogue::open_folder(&settings.data).map_err(HouseError::Catalogue)?;
 
-        let (registry, from) = read_snapshot(&settings.data, &vault, &reader);
-        let registry = Arc::new(registry);
+        let io = |doing| move |source| HouseError::Io { doing, source };
+        let (mut registry, from) = read_snapshot(&settings.data, &vault, &reader);
+        keep_ids(&mut registry, from, &disk, &reader).map_err(io("open the index of event ids"))?;
         let opener = Opener {
             vault: Arc::clone(&vault),
             reader: reader.clone(),
-            registry,
+            registry: Arc::new(registry),
         };
-        let replayed = replay(&opener, from).map_err(HouseError::Replay)?;
-        if replayed > REPLAYED_EVENTS_MAX {
-            write_snapshot(&opener);
-        }
+        replay(&opener, from).map_err(HouseError::Replay)?;
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
         let registry = Arc::clone(&opener.registry);
@@ -159,15 +160,11 @@ impl House {
             landing: Arc::new(Landing::default()),
         };
         let writer =
-            Writer::spawn(log, stage, QUEUE_REQUESTS_MAX).map_err(|source| HouseError::Io {
-                doing: "start the writer",
-                source,
-            })?;
+            Writer::spawn(log, stage, QUEUE_REQUESTS_MAX).map_err(io("start the writer"))?;
         let durable = watch_durable(&reader);
-        let signer = spawn_signer(opener.clone()).map_err(|source| HouseError::Io {
-            doing: "start the signer",
-            source,
-        })?;
+        let signer = spawn_signer(opener.clone()).map_err(io("start the signer"))?;
+        let checkpoints = Checkpoints::start(opener.clone(), from, settings.snapshot_events)
+            .map_err(io("start the checkpoints"))?;
         Ok(Self {
             submitter: writer.submitter(),
             places: Arc::new(Semaphore::new(QUEUE_REQUESTS_MAX)),
@@ -180,6 +177,7 @@ impl House {
             verifier,
             writer: Mutex::new(Some(writer)),
             signer: Mutex::new(Some(signer)),
+            checkpoints: Mutex::new(Some(checkpoints)),
         })
     }
 
@@ -194,7 +192,17 @@ impl House {
         let Some(writer) = writer else {
             return Ok(self.opener.reader.position().get());
         };
-        let (_, durable) = writer.stop()?;
+        let stopped = writer.stop();
+        let checkpoints = self
+            .checkpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // Only what lies behind a whole log is worth its checkpoints.
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.stop(stopped.is_ok());
+        }
+        let (_, durable) = stopped?;
         if let Some(signing) = self
             .signer
             .lock()
@@ -207,7 +215,6 @@ impl House {
         if let Err(error) = sign_head(&self.opener) {
             tracing::error!(error = %crate::chain_of(&error), "the last checkpoint is not signed");
         }
-        write_snapshot(&self.opener);
         if let Err(error) = self.opener.vault.close() {
             tracing::error!(error = %crate::chain_of(&error), "the key journal is not folded");
         }

@@ -15,6 +15,7 @@
 
 mod blobs;
 mod cache;
+mod checkpoints;
 mod content;
 mod enrich;
 mod house;

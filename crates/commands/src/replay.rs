@@ -1,10 +1,13 @@
 //! The registry at start: from its snapshot and the log's tail.
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use sokhoe_chain::StreamKind;
-use sokhoe_registry::{Registry, changes_of};
-use sokhoe_storage::{Position, Reader};
+use sokhoe_registry::{IdRuns, Registry, changes_of};
+use sokhoe_storage::{Disk, Position, Reader};
 use sokhoe_vault::Vault;
 
 use crate::cache;
@@ -12,6 +15,8 @@ use crate::lookup::root_of;
 use crate::opening::{Opener, UnsealError};
 
 const SNAPSHOT: &str = "registry";
+/// How long a wait for what is in a snapshot to become durable goes on before the log's state is looked at.
+const DURABLE_WAIT: Duration = Duration::from_millis(100);
 
 /// Replays the log past a position into the registry; returns how many events that were.
 pub(crate) fn replay(opener: &Opener, from: u64) -> Result<u64, UnsealError> {
@@ -62,8 +67,37 @@ pub(crate) fn read_snapshot(data: &Path, vault: &Vault, reader: &Reader) -> (Reg
     }
 }
 
-/// Writes the snapshot; the writer must be idle.
-pub(crate) fn write_snapshot(opener: &Opener) {
-    let position = opener.reader.position().get();
-    opener.write_cache(SNAPSHOT, &opener.registry.snapshot(position));
+/// Lets a registry that is true at a position keep its event ids beside the log.
+pub(crate) fn keep_ids(
+    registry: &mut Registry,
+    position: u64,
+    disk: &Arc<dyn Disk>,
+    reader: &Reader,
+) -> io::Result<u64> {
+    let place = IdRuns {
+        disk: Arc::clone(disk),
+        folder: reader.folder().join("cache/ids"),
+        log: reader.meta().log_id,
+        keys: Arc::new(reader.clone()),
+    };
+    registry.keep_ids(place, position, reader.position().get())
+}
+
+/// Writes the snapshot while the writer goes on, once all that is in it is durable; returns its position.
+///
+/// `None` where the log stopped before that.
+pub(crate) fn write_snapshot(opener: &Opener) -> Option<u64> {
+    let (bytes, position) = opener.registry.snapshot(opener.reader.position().get());
+    let wanted = Position::new(position);
+    while opener.reader.position() < wanted {
+        let before = Position::new(position - 1);
+        let _ = opener.reader.wait_past(before, DURABLE_WAIT);
+        if !opener.reader.status().open() {
+            break;
+        }
+    }
+    (opener.reader.position() >= wanted).then(|| {
+        opener.write_cache(SNAPSHOT, &bytes);
+        position
+    })
 }

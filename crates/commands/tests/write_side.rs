@@ -110,6 +110,53 @@ async fn everything_survives_a_clean_stop_and_a_lost_cache() {
     }
 }
 
+/// Copies a folder's files as a crash would leave them, without its lock.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap().path();
+        let target = to.join(entry.file_name().unwrap());
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else {
+            std::fs::copy(&entry, &target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_taken_while_events_come_in_holds_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = Settings::new(&folder.path().join("data"), Clock::new(|| NOW_US));
+    settings.snapshot_events = 20;
+    let commands = Commands::open(settings).unwrap();
+    let snapshot = folder.path().join("data/cache/registry");
+    let mut number = 0;
+    while !snapshot.exists() {
+        number += 1;
+        send(&commands, &registration(number, number))
+            .await
+            .unwrap();
+    }
+    for more in 1..=10 {
+        send(&commands, &registration(number + more, number + more))
+            .await
+            .unwrap();
+    }
+    // The signer has caught up, so that no copied file is newer than one copied before it.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let after = tempfile::tempdir().unwrap();
+    copy(folder.path(), after.path());
+    let crashed = open(after.path());
+    for number in 1..=number + 10 {
+        let again = send(&crashed, &registration(number, number)).await.unwrap();
+        assert!(again.duplicate, "{number}");
+        let taken = send(&crashed, &registration(90_000 + number, number)).await;
+        assert!(matches!(taken, Err(Refusal::Conflict { .. })), "{taken:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_batch_may_register_a_person_and_write_to_them_in_the_next_line() {
     let folder = tempfile::tempdir().unwrap();

@@ -27,7 +27,7 @@ impl Alias {
 }
 
 /// All merges in log order, found by either side and by the merge's event id.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Aliases {
     list: Vec<Alias>,
     by_retired: HashMap<PersonNumber, Vec<usize>>,

@@ -2,8 +2,8 @@
 //!
 //! Owns what must be decided inside a commit: uniqueness of identifiers, existence of people,
 //! exactly-once. The log's writer applies every change before it acknowledges, so nothing here is
-//! eventually consistent. Refuses I/O and knows no payload: a change comes in as a [`Change`], made
-//! by [`changes_of`] from the typed event, alike while writing and while replaying the log.
+//! eventually consistent. Refuses files but for its runs of event ids, and knows no payload: a change comes in as a
+//! [`Change`], made by [`changes_of`] from the typed event, alike while writing and while replaying the log.
 //! Invariant: replaying the log from nothing gives the same registry as living through it.
 #![cfg_attr(
     test,
@@ -28,6 +28,7 @@ use sokhoe_chain::EventKey;
 use sokhoe_record::PersonId;
 
 pub use change::{Change, Digests, IdentifierDigest, changes_of};
+pub use event_ids::{EventKeys, IdRuns};
 pub use snapshot::SnapshotError;
 
 use event_ids::EventIds;
@@ -89,6 +90,34 @@ impl Registry {
     /// Gives an event id back that was taken for a request which then failed as a whole.
     pub fn give_back(&self, key: EventKey) {
         self.ids.give_back(key);
+    }
+
+    /// Keeps event ids in runs on a disk from here on, and uses those that lie there: all up to a position of
+    /// the log's end. Returns up to where the ids are known; the caller takes those that follow.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or listed, or the log cannot be read where runs are missing.
+    pub fn keep_ids(&mut self, place: IdRuns, position: u64, end: u64) -> std::io::Result<u64> {
+        self.ids = EventIds::open(place, end)?;
+        let settled = self.ids.settled();
+        if settled < position {
+            self.ids.load(settled + 1..=position)?;
+        }
+        Ok(settled.max(position))
+    }
+
+    /// Moves the ids of durable events out of memory, where they are many or `in_any_case`; not called by the writer.
+    ///
+    /// # Errors
+    /// The disk's; the ids then stay in memory.
+    pub fn settle_ids(&self, durable: u64, in_any_case: bool) -> std::io::Result<()> {
+        self.ids.settle(durable, in_any_case)
+    }
+
+    /// How many event ids lie in memory, and the bytes that the filters of all others take.
+    #[must_use]
+    pub fn id_memory(&self) -> (usize, usize) {
+        (self.ids.hot_len(), self.ids.run_bytes())
     }
 
     /// How many people were ever registered, retired ones included.
@@ -179,6 +208,7 @@ impl Registry {
                 }
                 people.apply(change, position, &mut undo);
             }
+            people.reach(position);
         }
         Ok(())
     }
@@ -202,27 +232,29 @@ impl Registry {
         self.read().members(survivor, at)
     }
 
-    /// Writes the whole registry as bytes, true at `position`; the caller seals and stores them.
-    /// Cost: a copy of everything, so call it when the writer is idle.
+    /// Copies people, identifiers and aliases as bytes, true at the returned position; the caller seals and stores
+    /// them once that position is durable. `durable` is a position that was durable before the call.
+    ///
+    /// Cost: the writer waits while the tables are copied, some 30 ms for a million people.
     #[must_use]
-    pub fn snapshot(&self, position: u64) -> Vec<u8> {
-        snapshot::write(position, &self.ids, &self.read())
+    pub fn snapshot(&self, durable: u64) -> (Vec<u8>, u64) {
+        let people = self.read().clone();
+        // Everything durable was applied before it was, and what was applied since came in order.
+        let position = people.applied().max(durable);
+        (snapshot::write(position, &people), position)
     }
 
-    /// Restores a registry and its position from [`Registry::snapshot`] bytes.
+    /// Restores a registry without event ids and its position from [`Registry::snapshot`] bytes.
     ///
     /// # Errors
     /// When the bytes are not a whole snapshot of this version.
     pub fn restore(bytes: &[u8]) -> Result<(Self, u64), SnapshotError> {
-        let (position, ids, people) = snapshot::read(bytes)?;
-        Ok((
-            Self {
-                ids,
-                people: RwLock::new(people),
-                pending: Mutex::default(),
-            },
-            position,
-        ))
+        let (position, people) = snapshot::read(bytes)?;
+        let registry = Self {
+            people: RwLock::new(people),
+            ..Self::default()
+        };
+        Ok((registry, position))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, People> {

@@ -45,22 +45,33 @@ pub(crate) enum Undo {
     Unmerge(EventKey),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) id: PersonId,
     pub(crate) facts: Facts,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct People {
     pub(crate) list: Vec<Person>,
     /// Ids are random and ours, so they need no hashing to be spread.
     numbers: HashMap<PersonId, PersonNumber, BuildHasherDefault<DigestHasher>>,
     pub(crate) identifiers: DigestMap<PersonNumber>,
     pub(crate) aliases: Aliases,
+    applied: u64,
 }
 
 impl People {
+    /// The position of the last event whose changes were applied.
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// Notes that all changes up to a position are applied.
+    pub(crate) fn reach(&mut self, position: u64) {
+        self.applied = self.applied.max(position);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }

@@ -9,10 +9,9 @@ use wincode::config::Configuration;
 use wincode::{SchemaRead, SchemaWrite};
 
 use crate::aliases::Alias;
-use crate::event_ids::EventIds;
 use crate::people::{Facts, People, PersonNumber};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The most memory that one list of a snapshot may claim before it is read.
 const LIST_BYTES_MAX: usize = 4 << 30;
 
@@ -37,7 +36,6 @@ struct Snapshot {
     people: Vec<PersonRow>,
     identifiers: Vec<([u8; 16], u32)>,
     aliases: Vec<AliasRow>,
-    event_ids: Vec<([u8; 16], u64)>,
 }
 
 #[derive(SchemaRead, SchemaWrite)]
@@ -56,9 +54,7 @@ struct AliasRow {
     until: Option<u64>,
 }
 
-pub(crate) fn write(position: u64, ids: &EventIds, people: &People) -> Vec<u8> {
-    let mut event_ids = Vec::with_capacity(ids.len());
-    ids.for_each(|key, position| event_ids.push((key, position)));
+pub(crate) fn write(position: u64, people: &People) -> Vec<u8> {
     let snapshot = Snapshot {
         version: VERSION,
         position,
@@ -69,13 +65,12 @@ pub(crate) fn write(position: u64, ids: &EventIds, people: &People) -> Vec<u8> {
             .map(|(id, number)| (*id, number.0))
             .collect(),
         aliases: people.aliases.list().iter().map(alias_row).collect(),
-        event_ids,
     };
     let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
     wincode::config::serialize(&snapshot, config).unwrap_or_default()
 }
 
-pub(crate) fn read(bytes: &[u8]) -> Result<(u64, EventIds, People), SnapshotError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(u64, People), SnapshotError> {
     let config = Configuration::default().with_preallocation_size_limit::<LIST_BYTES_MAX>();
     let snapshot: Snapshot =
         wincode::config::deserialize_exact(bytes, config).map_err(SnapshotError::Malformed)?;
@@ -83,11 +78,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(u64, EventIds, People), SnapshotErro
         return Err(SnapshotError::Version {
             found: snapshot.version,
         });
-    }
-    let ids = EventIds::default();
-    for (key, position) in snapshot.event_ids {
-        // Keys are unique in a whole snapshot; a double one would only repeat itself.
-        let _ = ids.take(EventKey(key), position);
     }
     let mut people = People::default();
     for row in snapshot.people {
@@ -111,7 +101,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(u64, EventIds, People), SnapshotErro
             until: row.until,
         });
     }
-    Ok((snapshot.position, ids, people))
+    people.reach(snapshot.position);
+    Ok((snapshot.position, people))
 }
 
 fn person_row(person: &crate::people::Person) -> PersonRow {
