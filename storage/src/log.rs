@@ -15,6 +15,7 @@ use crate::error::{OpenError, WriteFailure};
 use crate::format::meta::{Meta, ORIGIN_BYTES_MAX};
 use crate::group::{ClosedGroup, Group, GroupBuilder};
 use crate::position::Address;
+use crate::progress::Progress;
 use crate::reader::Reader;
 use crate::recovery::{self, Recovery};
 use crate::shared::{Durable, LogStatus, Shared};
@@ -33,6 +34,8 @@ pub struct LogOptions {
     pub cache_every_events: u64,
     /// Whether segments are prepared ahead on a thread of their own.
     pub prepare_segments: bool,
+    /// Who is told how far opening is.
+    pub progress: Progress,
 }
 
 impl Default for LogOptions {
@@ -43,6 +46,7 @@ impl Default for LogOptions {
             group_bytes: 2 << 20,
             cache_every_events: 2_000_000,
             prepare_segments: true,
+            progress: Progress::default(),
         }
     }
 }
@@ -179,7 +183,7 @@ impl Log {
             .ok_or_else(|| OpenError::Locked {
                 folder: folder.display().to_string(),
             })?;
-        let mut found = recovery::recover(&disk, folder, &meta)?;
+        let mut found = recovery::recover(&disk, folder, &meta, &options.progress)?;
         if let Some(damage) = found.damage.take() {
             return Err(damage.into());
         }
@@ -220,7 +224,7 @@ impl Log {
         clock: Clock,
     ) -> Result<OpenedReadOnly, OpenError> {
         let meta = recovery::read_meta(disk.as_ref(), folder)?;
-        let mut found = recovery::recover(&disk, folder, &meta)?;
+        let mut found = recovery::recover(&disk, folder, &meta, &Progress::default())?;
         let damage = found.damage.take();
         let status = match &damage {
             Some(damage) => LogStatus::Damaged(Box::new(damage.clone())),

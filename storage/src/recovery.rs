@@ -14,6 +14,7 @@ use crate::format::meta::{META_BYTES_MAX, Meta, MetaError};
 use crate::format::segment::{FOOTER_BYTES, SEGMENT_HEADER_BYTES, SegmentFooter};
 use crate::format::{FORMAT_VERSION, Flaw};
 use crate::position::{Address, Position};
+use crate::progress::{Progress, Step};
 use crate::segments::{Segment, Segments};
 use crate::shared::{Durable, LogStatus, Opening, Shared, Tail};
 use crate::sink::{ClosedSegment, End, write_footer};
@@ -131,6 +132,7 @@ pub(crate) fn recover(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     meta: &Meta,
+    progress: &Progress,
 ) -> Result<Found, OpenError> {
     let (note, note_damage) = read_note(disk.as_ref(), folder, meta)?;
     let mut ignored = None;
@@ -141,7 +143,7 @@ pub(crate) fn recover(
     });
     if let Some(cached) = cached {
         reached = Some(Reached::of(&cached));
-        match from_cache(disk, folder, meta, note, cached)? {
+        match from_cache((disk, folder, meta), note, cached, progress)? {
             Ok(mut found) => {
                 found.damage = found.damage.or(note_damage);
                 return Ok(found);
@@ -150,7 +152,7 @@ pub(crate) fn recover(
         }
     }
     let files = files::find(disk.as_ref(), folder, meta)?;
-    let mut found = walk_from(files, Walk::new(meta, note), 1, None)?;
+    let mut found = walk_from(files, Walk::new(meta, note), (1, None), progress)?;
     found.report.cache_ignored = ignored;
     let damage = found.damage.take();
     // What the cache knows names a place in the log; the signed checkpoint only how many events are gone.
@@ -202,11 +204,10 @@ impl Reached {
 
 /// Tries to take up the log where the cache ends; any doubt makes the caller start from zero.
 fn from_cache(
-    disk: &Arc<dyn Disk>,
-    folder: &Path,
-    meta: &Meta,
+    (disk, folder, meta): (&Arc<dyn Disk>, &Path, &Meta),
     note: Option<NoteHead>,
     cached: Cached,
+    progress: &Progress,
 ) -> Result<Result<Found, &'static str>, OpenError> {
     let files = files::find(disk.as_ref(), folder, meta)?;
     let Some(end) = cached.tail.durable.end else {
@@ -229,7 +230,7 @@ fn from_cache(
     if walk.check_note().is_err() {
         return Ok(Err("its tree differs from the signed checkpoint"));
     }
-    let mut found = walk_from(files, walk, end.segment(), Some(end.offset()))?;
+    let mut found = walk_from(files, walk, (end.segment(), Some(end.offset())), progress)?;
     found.report.cached_position = position;
     if found.damage.is_some() || check_size(&found.walk).is_some() {
         return Ok(Err("the log behind it is damaged"));
@@ -248,10 +249,12 @@ fn segment_index(address: Address) -> usize {
 fn walk_from(
     files: Files,
     mut walk: Walk,
-    first: u32,
-    offset: Option<u32>,
+    (first, offset): (u32, Option<u32>),
+    progress: &Progress,
 ) -> Result<Found, OpenError> {
     let closed = files.last_closed();
+    let end = files.segments.last().map_or(0, |segment| segment.number);
+    let count = (end + 1).saturating_sub(first);
     let mut damage = None;
     let mut last = None;
     for segment in files
@@ -259,6 +262,12 @@ fn walk_from(
         .iter()
         .filter(|segment| segment.number >= first)
     {
+        progress.say(Step {
+            doing: "reading the log",
+            done: u64::from(segment.number - first),
+            total: u64::from(count),
+            unit: "segments",
+        });
         let start = u32::try_from(SEGMENT_HEADER_BYTES).unwrap_or(u32::MAX);
         let from = offset.filter(|_| segment.number == first).unwrap_or(start);
         let io = || io_error("read", segment_file(segment.number));

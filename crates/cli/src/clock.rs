@@ -1,6 +1,9 @@
 //! The process's clocks, the one place that reads them; everything below is handed the time.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sokhoe_storage::{Progress, Step};
 
 /// Microseconds since the Unix epoch by the system's clock; 0 for a clock set before it.
 #[expect(
@@ -26,4 +29,16 @@ pub(crate) fn now_s() -> i64 {
 )]
 pub(crate) fn steady() -> Instant {
     Instant::now()
+}
+
+/// Tells of work that takes longer than a second, once a second.
+pub(crate) fn each_second(told: impl Fn(Step) + Send + Sync + 'static) -> Progress {
+    let last = Mutex::new(steady());
+    Progress::new(move |step| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() >= Duration::from_secs(1) {
+            *last = steady();
+            told(step);
+        }
+    })
 }

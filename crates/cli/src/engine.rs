@@ -7,16 +7,30 @@ use std::path::Path;
 use anyhow::Context;
 use sokhoe_commands::{Commands, Settings, chain_of};
 use sokhoe_projections::Views;
-use sokhoe_storage::LogStatus;
+use sokhoe_storage::{LogOptions, LogStatus, Step};
 
+use crate::clock;
 use crate::config::Folders;
 use crate::folder;
 
 /// Opens a data folder with its keys, or makes both, and takes its lock.
 pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
     make_private(&folders.data)?;
+    let log = LogOptions {
+        progress: clock::each_second(|step: Step| {
+            let Step {
+                doing,
+                done,
+                total,
+                unit,
+            } = step;
+            tracing::info!("opening the log: {doing}, {done} of {total} {unit}");
+        }),
+        ..LogOptions::default()
+    };
     let settings = Settings {
         keys: folders.keys.clone(),
+        log,
         ..Settings::new(&folders.data, folder::log_clock())
     };
     let commands = Commands::open(settings)?;

@@ -150,7 +150,7 @@ impl House {
             reader: reader.clone(),
             registry: Arc::new(registry),
         };
-        replay(&opener, from).map_err(HouseError::Replay)?;
+        replay(&opener, from, &settings.log.progress).map_err(HouseError::Replay)?;
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
         let registry = Arc::clone(&opener.registry);

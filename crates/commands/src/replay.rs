@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sokhoe_chain::StreamKind;
 use sokhoe_registry::{IdRuns, Registry, changes_of};
-use sokhoe_storage::{Disk, Position, Reader};
+use sokhoe_storage::{Disk, Position, Progress, Reader, Step};
 use sokhoe_vault::Vault;
 
 use crate::cache;
@@ -15,14 +15,29 @@ use crate::lookup::root_of;
 use crate::opening::{Opener, UnsealError};
 
 const SNAPSHOT: &str = "registry";
+/// Events replayed before progress is told and event ids may leave memory.
+const LOOK_EVERY: u64 = 10_000;
 /// How long a wait for what is in a snapshot to become durable goes on before the log's state is looked at.
 const DURABLE_WAIT: Duration = Duration::from_millis(100);
 
 /// Replays the log past a position into the registry; returns how many events that were.
-pub(crate) fn replay(opener: &Opener, from: u64) -> Result<u64, UnsealError> {
+pub(crate) fn replay(opener: &Opener, from: u64, progress: &Progress) -> Result<u64, UnsealError> {
+    let end = opener.reader.position().get();
     let mut scan = opener.reader.scan(Position::new(from + 1));
     let mut replayed = 0;
     while let Some(frame) = scan.next_frame()? {
+        if replayed % LOOK_EVERY == 0 {
+            progress.say(Step {
+                doing: "applying events to the registry",
+                done: replayed,
+                total: end.saturating_sub(from),
+                unit: "events",
+            });
+            // Memory stays bounded however much is replayed; what cannot be written stays in memory.
+            if let Err(error) = opener.registry.settle_ids(from + replayed, false) {
+                tracing::warn!(%error, "event ids stay in memory: no run of them is written");
+            }
+        }
         replayed += 1;
         let header = frame.header()?;
         if header.stream_kind == StreamKind::Keeper {

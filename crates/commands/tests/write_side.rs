@@ -10,7 +10,7 @@
 use sokhoe_access::Principal;
 use sokhoe_commands::{Commands, ContentDigest, Receipt, Refusal, Settings};
 use sokhoe_record::{Incoming, json, parse_event};
-use sokhoe_storage::Clock;
+use sokhoe_storage::{Clock, Progress};
 
 /// 1 November 2026, 01:00 UTC.
 const NOW_US: i64 = 1_793_494_800_000_000;
@@ -108,6 +108,24 @@ async fn everything_survives_a_clean_stop_and_a_lost_cache() {
         );
         commands.close().unwrap();
     }
+}
+
+#[tokio::test]
+async fn opening_without_a_cache_tells_how_far_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let commands = open(folder.path());
+    send(&commands, &registration(1, 1)).await.unwrap();
+    commands.close().unwrap();
+    drop(commands);
+    std::fs::remove_dir_all(folder.path().join("data/cache")).unwrap();
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hears = std::sync::Arc::clone(&told);
+    let mut settings = Settings::new(&folder.path().join("data"), Clock::new(|| NOW_US));
+    settings.log.progress = Progress::new(move |step| hears.lock().unwrap().push(step));
+    Commands::open(settings).unwrap();
+    let told = told.lock().unwrap();
+    let said = |unit| told.iter().any(|step| step.unit == unit && step.total > 0);
+    assert!(said("segments") && said("events"), "{told:?}");
 }
 
 /// Copies a folder's files as a crash would leave them, without its lock.

@@ -183,6 +183,22 @@ impl EventIds {
         self.cold.as_ref().map_or(0, Cold::settled)
     }
 
+    /// Reads the ids of a stretch of the log, which ends where the runs do or later, a part at a time into memory
+    /// and out of it.
+    ///
+    /// # Errors
+    /// When the log cannot be read or a run cannot be written.
+    pub(crate) fn load_settling(&self, positions: RangeInclusive<u64>) -> io::Result<()> {
+        let (mut from, end) = positions.into_inner();
+        while from <= end {
+            let until = end.min(from.saturating_add(HOT_MAX as u64 - 1));
+            self.load(from..=until)?;
+            self.settle(until, false)?;
+            from = until + 1;
+        }
+        Ok(())
+    }
+
     /// Reads the ids of a stretch of the log into memory.
     ///
     /// # Errors

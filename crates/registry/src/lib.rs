@@ -101,7 +101,7 @@ impl Registry {
         self.ids = EventIds::open(place, end)?;
         let settled = self.ids.settled();
         if settled < position {
-            self.ids.load(settled + 1..=position)?;
+            self.ids.load_settling(settled + 1..=position)?;
         }
         Ok(settled.max(position))
     }

@@ -28,7 +28,7 @@ pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcom
         let stop = StopSignals::listen()?;
         let handle = start(&commands, &views, config).await?;
         say_what_is_served(&commands, &folders, handle.addr(), output)?;
-        stop.wait(&commands).await;
+        stop.wait(&commands, &views).await;
         handle.shutdown().await;
         anyhow::Ok(())
     });
@@ -99,16 +99,21 @@ impl StopSignals {
         })
     }
 
-    /// Waits for one of them; says it once when the write side stops by itself, and keeps serving what can still
-    /// be read.
-    pub(crate) async fn wait(mut self, commands: &Commands) {
-        let mut said = false;
+    /// Waits for one of them; says each second how far reads are until they are ready, and once when the write side
+    /// stops by itself, and keeps serving what can still be read.
+    pub(crate) async fn wait(mut self, commands: &Commands, views: &Views) {
+        let (mut said, mut ready) = (false, false);
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 () = tokio::time::sleep(WATCH_EVERY) => {}
             }
+            let (position, ready_at) = (views.position(), views.ready_at());
+            if !ready && position < ready_at {
+                tracing::info!("reads are not ready: {position} of {ready_at} events applied");
+            }
+            ready = ready || position >= ready_at;
             if let Some(because) = engine::why_stopped(commands).filter(|_| !said) {
                 said = true;
                 tracing::error!(
