@@ -81,7 +81,7 @@ fn show(
         };
         sheet.write(&folders.data)?;
         say(&sheet, output)?;
-        stop.wait(commands, views).await;
+        stop.wait(commands, &views).await;
         handle.shutdown().await;
         anyhow::Ok(())
     });
