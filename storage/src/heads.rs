@@ -157,12 +157,12 @@ impl Heads {
     /// Copies all streams with a number below `count`, in order of their numbers, in short holds of the locks.
     pub(crate) fn copy(&self, count: u32) -> Vec<Moved> {
         let len = usize::try_from(count).unwrap_or(usize::MAX);
-        let mut streams = vec![StreamId::ZERO; len];
+        let mut streams = vec![None; len];
         for shard in &self.shards {
             for (stream, number) in read(shard).iter() {
                 let at = usize::try_from(*number).unwrap_or(usize::MAX);
                 if let Some(slot) = streams.get_mut(at) {
-                    *slot = *stream;
+                    *slot = Some(*stream);
                 }
             }
         }
@@ -171,9 +171,11 @@ impl Heads {
             let chunks = read(&self.chunks);
             let heads = chunks.get(at).map(Vec::as_slice).unwrap_or_default();
             copied.extend(part.iter().zip(heads).filter_map(|(stream, head)| {
+                // The newest stream may have its number and not yet its name.
+                let stream = (*stream)?;
                 let address = Address::from_raw(head.address)?;
                 Some(Moved {
-                    stream: *stream,
+                    stream,
                     number: None,
                     version: head.version,
                     hash: head.hash,

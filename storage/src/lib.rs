@@ -16,6 +16,7 @@
 
 mod cache;
 mod clock;
+mod committed;
 mod disk;
 mod draft;
 mod error;
@@ -41,6 +42,7 @@ mod tests;
 mod writer;
 
 pub use self::clock::Clock;
+pub use self::committed::{CommitmentEvent, CommittedHeads, heads_committed};
 pub use self::disk::{
     Access, Disk, DiskFile, DiskLock, OsDisk, read_exact_at, read_file, write_file_atomic,
 };

@@ -2,6 +2,7 @@
 
 mod append;
 mod cached;
+mod committed;
 mod cycles;
 mod damage;
 mod faults;

@@ -10,6 +10,7 @@
 use thiserror::Error;
 
 use crate::identity::{EventHash, NodeHash, StreamId};
+use crate::proof::{Inclusion, ProofError, verify_inclusion};
 use crate::tree::{Frontier, leaf_hash};
 
 const ENTRY_PREFIX: &[u8; 16] = b"sokhoe:head:v1\n\0";
@@ -47,6 +48,33 @@ pub struct HeadsCommitment {
     pub root: NodeHash,
 }
 
+/// That a stream ended with one event, as of the position that the commitment names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadProof {
+    /// The head.
+    pub head: StreamHead,
+    /// Its 0-based place among all heads in the order of stream ids.
+    pub index: u64,
+    /// The inclusion proof in the heads tree, from the leaf up.
+    pub hashes: Vec<NodeHash>,
+}
+
+impl HeadProof {
+    /// Verifies that the head is one of those committed to.
+    ///
+    /// # Errors
+    /// Says why the proof does not hold.
+    pub fn verify(&self, heads: &HeadsCommitment) -> Result<(), ProofError> {
+        let claim = Inclusion {
+            index: self.index,
+            size: heads.streams,
+            leaf: self.head.leaf(),
+            root: heads.root,
+        };
+        verify_inclusion(&claim, &self.hashes)
+    }
+}
+
 /// Why heads cannot be committed to.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum HeadsError {
@@ -71,13 +99,25 @@ impl HeadsTree {
     /// # Errors
     /// When the order is broken or a stream comes twice.
     pub fn push(&mut self, head: &StreamHead) -> Result<(), HeadsError> {
+        self.push_with(head, |_, _, _| {})
+    }
+
+    /// Adds the next head and tells of every completed node: level, index, hash.
+    ///
+    /// # Errors
+    /// When the order is broken or a stream comes twice.
+    pub fn push_with(
+        &mut self,
+        head: &StreamHead,
+        completed: impl FnMut(u32, u64, &NodeHash),
+    ) -> Result<(), HeadsError> {
         if self.last.is_some_and(|last| last >= head.stream) {
             return Err(HeadsError::NotAscending {
                 stream: head.stream,
             });
         }
         self.last = Some(head.stream);
-        self.frontier.push(head.leaf());
+        self.frontier.push_with(head.leaf(), completed);
         Ok(())
     }
 

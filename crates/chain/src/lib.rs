@@ -48,7 +48,7 @@ pub use header::{
     Aead, Batch, Compression, EVENT_HEADER_BYTES, EventHeader, EventHeaderBytes, HeaderError,
     RetentionClass, Stamp, StreamKind, Suite, stamp,
 };
-pub use heads::{HeadsCommitment, HeadsError, HeadsTree, StreamHead};
+pub use heads::{HeadProof, HeadsCommitment, HeadsError, HeadsTree, StreamHead};
 pub use identity::{
     EventHash, EventKey, GroupDigest, KeyCommitment, LogId, NodeHash, PayloadDigest, Salt, StreamId,
 };

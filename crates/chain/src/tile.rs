@@ -89,6 +89,27 @@ pub fn entry_bundle(events: &[EventHash]) -> Vec<u8> {
     bytes
 }
 
+/// Returns a complete node of the tree, folded from the row of tiles below it.
+///
+/// `read(row, first, count)` gives `count` neighbouring nodes of tree level 8 · row, all of one tile.
+/// Returns `None` when it gave another number of them.
+///
+/// # Errors
+/// When `read` fails.
+pub fn node_of_row<E>(
+    level: u32,
+    index: u64,
+    read: impl FnOnce(u8, u64, usize) -> Result<Vec<NodeHash>, E>,
+) -> Result<Option<NodeHash>, E> {
+    let Ok(row) = u8::try_from(level / TILE_HEIGHT) else {
+        return Ok(None);
+    };
+    let above = level % TILE_HEIGHT;
+    let count = 1_usize << above;
+    let hashes = read(row, index << above, count)?;
+    Ok(fold_tile(&hashes).filter(|_| hashes.len() == count))
+}
+
 /// Folds the hashes of a full tile to the one node of the next tile level.
 ///
 /// Returns `None` unless their count is a power of two.

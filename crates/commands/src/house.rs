@@ -14,6 +14,7 @@ use sokhoe_vault::{Vault, VaultError};
 use tokio::sync::{Semaphore, watch};
 
 use crate::checkpoints::Checkpoints;
+use crate::keeper::{Keeper, Watch};
 use crate::opening::{Opener, UnsealError};
 use crate::replay::{keep_ids, read_snapshot, replay};
 use crate::stage::{Decide, Landing, Request};
@@ -125,6 +126,8 @@ pub(crate) struct House {
     writer: Mutex<Option<Writer<Decide>>>,
     signer: Mutex<Option<Signing>>,
     checkpoints: Mutex<Option<Checkpoints>>,
+    pub(crate) keeper: Arc<Keeper>,
+    watch: Mutex<Option<Watch>>,
 }
 
 #[derive(Debug)]
@@ -165,9 +168,14 @@ impl House {
         let signer = spawn_signer(opener.clone()).map_err(io("start the signer"))?;
         let checkpoints = Checkpoints::start(opener.clone(), from, settings.snapshot_events)
             .map_err(io("start the checkpoints"))?;
+        let places = Arc::new(Semaphore::new(QUEUE_REQUESTS_MAX));
+        let keeper = Keeper::new(opener.clone(), writer.submitter(), Arc::clone(&places));
+        let keeper = Arc::new(keeper);
+        let watch = keeper.watch(settings.clock.clone());
+        let watch = watch.map_err(io("start the keeper"))?;
         Ok(Self {
             submitter: writer.submitter(),
-            places: Arc::new(Semaphore::new(QUEUE_REQUESTS_MAX)),
+            places,
             catalogue: SharedCatalogue::new(catalogue),
             clock: settings.clock.clone(),
             opener,
@@ -178,12 +186,22 @@ impl House {
             writer: Mutex::new(Some(writer)),
             signer: Mutex::new(Some(signer)),
             checkpoints: Mutex::new(Some(checkpoints)),
+            keeper,
+            watch: Mutex::new(Some(watch)),
         })
     }
 
     /// Stops taking events, finishes those in the queue, leaves the clean-stop mark and checkpoints.
     pub(crate) fn close(&self) -> Result<u64, WriteFailure> {
         self.places.close();
+        let watch = self
+            .watch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(watch) = watch {
+            watch.stop();
+        }
         let writer = self
             .writer
             .lock()

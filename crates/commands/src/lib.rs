@@ -19,6 +19,7 @@ mod checkpoints;
 mod content;
 mod enrich;
 mod house;
+mod keeper;
 mod lookup;
 mod opening;
 mod prepare;
@@ -41,6 +42,7 @@ use sokhoe_storage::{LogStatus, Metrics, Recovery, WriteFailure};
 pub use blobs::BlobReceipt;
 pub use content::ContentDigest;
 pub use house::{HouseError, Settings, SignError};
+pub use keeper::{Commitment, KeepError};
 pub use opening::{OpenedEvent, Opener, UnsealError};
 pub use receipt::Receipt;
 pub use refusal::Refusal;
@@ -160,6 +162,27 @@ impl Commands {
     #[must_use]
     pub fn verifier(&self) -> &VerifierKey {
         &self.house.verifier
+    }
+
+    /// Commits to the heads of all streams as they are now; returns once the keeper event is durable. Blocks.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or takes nothing.
+    pub fn commit_heads(&self) -> Result<Arc<Commitment>, KeepError> {
+        self.house.keeper.commit()
+    }
+
+    /// Returns the latest commitment to all heads; `None` before the first. Blocks on the disk once after a start.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or its heads are not those that it commits to.
+    pub fn commitment(&self) -> Result<Option<Arc<Commitment>>, KeepError> {
+        self.house.keeper.latest()
+    }
+
+    /// Has the latest commitment's heads made anew from the log when they are next asked for.
+    pub fn forget_commitment(&self) {
+        self.house.keeper.forget();
     }
 
     /// Returns whether the log takes events, and if not, why.

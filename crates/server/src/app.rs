@@ -9,7 +9,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use sokhoe_access::{Filter, Issuer, Principal, Verifier};
 use sokhoe_catalogue::{FileError, ListIdentity, LoadSpec, ReadReport};
-use sokhoe_commands::{BlobReceipt, Commands, ContentDigest, Receipt, Refusal, Submission};
+use sokhoe_commands::{
+    BlobReceipt, Commands, Commitment, ContentDigest, KeepError, Receipt, Refusal, Submission,
+};
 use sokhoe_projections::{AsOf, Found, HistoryPage, ReadError, RecordView, Views};
 use sokhoe_record::{
     EventId, Identifier, Incoming, Kind as EventKind, PartialDate, PersonId, RecordedEvent, Sex,
@@ -259,6 +261,22 @@ impl App {
             let rebuilt = app.views.rebuild().map_err(unread);
             drop(place);
             rebuilt
+        })
+        .await
+    }
+
+    /// Commits to all stream heads; the place is given back when that is durable.
+    pub(crate) async fn commit_heads(
+        &self,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Arc<Commitment>, Problem> {
+        self.off_thread(move |app| {
+            let committed = app.commands.commit_heads();
+            drop(place);
+            committed.map_err(|error| match error {
+                KeepError::NotTaken => Problem::not_reached("the log takes nothing now"),
+                error => Problem::internal(&error),
+            })
         })
         .await
     }

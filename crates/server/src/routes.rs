@@ -310,6 +310,15 @@ pub(crate) static ROUTES: &[Route] = &[
         )
     },
     Route {
+        statuses: &[200, 503],
+        ..post(
+            "/v1/admin/heads",
+            ADMINISTRATORS,
+            "Commits to the last event of every stream",
+            |v, r| Box::pin(admin::heads(v, r)),
+        )
+    },
+    Route {
         accepts: Some(FHIR),
         family: Family::Fhir,
         parameters: &[SOURCE],
@@ -495,7 +504,7 @@ mod tests {
     #[test]
     fn every_body_has_its_content_types() {
         for route in ROUTES {
-            let has_body = route.method == Method::Post && route.path != "/v1/admin/rebuild";
+            let has_body = route.method == Method::Post && !route.path.starts_with("/v1/admin/");
             assert_eq!(route.accepts.is_some(), has_body, "{}", route.path);
         }
     }
@@ -507,7 +516,7 @@ mod tests {
                 continue;
             };
             let admits = |role| roles.contains(&role);
-            if route.path == "/v1/admin/rebuild" || route.path == "/v1/catalogue/{name}" {
+            if route.path.starts_with("/v1/admin/") || route.path == "/v1/catalogue/{name}" {
                 assert_eq!(roles, ADMINISTRATORS, "{}", route.path);
             }
             let about_people = route.path.contains("/people") || route.path.ends_with("{id}");

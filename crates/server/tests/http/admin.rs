@@ -135,3 +135,25 @@ async fn only_administrators_change_what_all_share() {
         assert_eq!(rebuilt.status, if may { 200 } else { 403 }, "{role}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heads_are_committed_to_on_demand_and_only_for_administrators() {
+    let house = House::open().await;
+    append(&house, &registration(1)).await;
+    let ask = async |role: Role| {
+        let token = house.bearer(role);
+        let headers = [("authorization", token.as_str())];
+        send(house.addr, "POST /v1/admin/heads", &headers, "").await
+    };
+    assert_eq!(ask(Role::Auditor).await.status, 403);
+    let answer = ask(Role::Operator).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let reader = house.commands.opener().reader();
+    let event = reader.last_commitment().unwrap().unwrap();
+    let expected = json!({
+        "position": event.frame.position.get(), "hash": event.frame.hash().to_string(),
+        "as_of": 1, "streams": 1, "root": event.heads.root.to_string(),
+    });
+    assert_eq!(answer.json(), expected);
+    assert_eq!(ask(Role::Admin).await.json()["as_of"], json!(2));
+}
