@@ -39,6 +39,7 @@ mod sync;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod writer;
 
 pub use self::clock::Clock;
@@ -59,6 +60,7 @@ pub use self::progress::{Progress, Step};
 pub use self::reader::{Frame, FrameRef, Reader, Scan};
 pub use self::recovery::{Recovery, TornTail};
 pub use self::shared::{Durable, LogStatus};
+pub use self::tree::{TreeFiles, TreeStore};
 pub use self::writer::{Stage, SubmitError, Submitter, Writer};
 
 /// The most events one request may append.

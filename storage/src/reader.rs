@@ -8,9 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sokhoe_chain::note::NOTE_BYTES_MAX;
 use sokhoe_chain::{EventHash, NodeHash, StreamId};
 
-use crate::disk::{read_full_at, write_file_atomic};
+use crate::disk::{read_file, read_full_at, write_file_atomic};
 use crate::error::{Damage, DamageKind, ReadError, WriteFailure, segment_file};
 use crate::format::frame::{FRAME_BYTES_MIN, FrameBytes, decode_frame, stated_length};
 use crate::format::meta::Meta;
@@ -107,6 +108,27 @@ impl Reader {
         write_file_atomic(self.shared.disk.as_ref(), &path, note.as_bytes()).map_err(failed)?;
         self.shared.set_note(head);
         Ok(())
+    }
+
+    /// Reads the stored checkpoint, a signed note; `NotThere` before the first.
+    ///
+    /// # Errors
+    /// When there is none, it is no text, or the disk refuses.
+    pub fn checkpoint_note(&self) -> Result<String, ReadError> {
+        let path = self.shared.folder.join("checkpoint");
+        let bytes_max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
+        let read = read_file(self.shared.disk.as_ref(), &path, bytes_max)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
+        read.map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => ReadError::NotThere {
+                what: "the checkpoint".to_owned(),
+                durable: self.position(),
+            },
+            _ => ReadError::Io {
+                file: "checkpoint".to_owned(),
+                source,
+            },
+        })
     }
 
     /// Returns the number of streams.

@@ -9,6 +9,7 @@ mod faults;
 mod frozen;
 mod reopen;
 mod threads;
+mod tree;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -19,11 +19,11 @@ mod rules;
 mod token;
 
 pub use policy::{
-    AppendRequest, Corrected, Decision, Denial, Filter, ReadDecision, may_append, may_read,
-    may_search, purpose_of_read,
+    AppendRequest, Corrected, Decision, Denial, Filter, ReadDecision, may_append, may_prove,
+    may_read, may_search, purpose_of_read,
 };
 pub use principal::{Principal, Purpose, PurposeError, Role, UnknownWord, role_of_sender};
 pub use rules::{
-    APPEND_RULES, AppendRule, Kinds, READ_RULES, ReadRule, RuleId, Scope, rules_table,
+    APPEND_RULES, AppendRule, Kinds, PROVE_RULES, READ_RULES, ReadRule, RuleId, Scope, rules_table,
 };
 pub use token::{AUDIENCE, Claims, ISSUER, Issuer, SKEW_S, TOKEN_BYTES_MAX, TokenError, Verifier};

@@ -7,8 +7,8 @@ use sokhoe_record::{Kind, PersonId};
 
 use crate::principal::{Principal, Purpose, PurposeError, Role, role_of_sender};
 use crate::rules::{
-    APPEND_NOTHING, APPEND_RULES, AppendRule, READ_EMERGENCY, READ_FACILITY, READ_NOTHING,
-    READ_OWN, READ_PURPOSE, RuleId, SERVER_ONLY, Scope,
+    APPEND_NOTHING, APPEND_RULES, AppendRule, PROVE_ANY, PROVE_WARD, READ_EMERGENCY, READ_FACILITY,
+    READ_NOTHING, READ_OWN, READ_PURPOSE, RuleId, SERVER_ONLY, Scope,
 };
 
 /// Everything a decision needs to know about an event that someone wants to append.
@@ -200,6 +200,33 @@ pub fn may_read(principal: &Principal, purpose: Purpose, person: PersonId) -> Re
             filter: Filter::All,
         } if !is_own(principal, Some(person)) => ReadDecision::Hidden { rule },
         decision => decision,
+    }
+}
+
+/// Decides whose events the caller may have proofs of: as for reading, auditors of all and guardians of their ward.
+///
+/// `person` is whose record the event's stream is; `None` for the log's other streams.
+#[must_use]
+pub fn may_prove(
+    principal: &Principal,
+    purpose: Purpose,
+    person: Option<PersonId>,
+) -> ReadDecision {
+    match (principal.role, person) {
+        (Role::Auditor, _) => ReadDecision::Permit {
+            rule: PROVE_ANY,
+            filter: Filter::All,
+        },
+        (Role::Guardian, person) if is_own(principal, person) => ReadDecision::Permit {
+            rule: PROVE_WARD,
+            filter: Filter::All,
+        },
+        (Role::Guardian, _) => ReadDecision::Hidden { rule: PROVE_WARD },
+        (_, Some(person)) => may_read(principal, purpose, person),
+        (_, None) => match may_search(principal, purpose) {
+            ReadDecision::Permit { rule, .. } => ReadDecision::Hidden { rule },
+            decision => decision,
+        },
     }
 }
 

@@ -254,6 +254,23 @@ pub const READ_RULES: &[ReadRule] = &[
     },
 ];
 
+pub(crate) const PROVE_ANY: RuleId = RuleId("prove.auditor");
+pub(crate) const PROVE_WARD: RuleId = RuleId("prove.guardian");
+
+/// Who, beside those that read the record, may have proofs of its events: hashes and headers, nothing that events say.
+pub const PROVE_RULES: &[ReadRule] = &[
+    ReadRule {
+        id: PROVE_ANY,
+        roles: &[Role::Auditor],
+        says: "proofs of every event",
+    },
+    ReadRule {
+        id: PROVE_WARD,
+        roles: &[Role::Guardian],
+        says: "proofs of the ward's events; everybody else's look absent",
+    },
+];
+
 /// Returns the table of all rules as Markdown, as it stands in `RULES.md`.
 #[must_use]
 pub fn rules_table() -> String {
@@ -278,6 +295,10 @@ pub fn rules_table() -> String {
     for rule in READ_RULES {
         let roles = words(rule.roles.iter().map(|role| role.word()));
         table += &format!("| `{}` | {roles} | read | {} |\n", rule.id, rule.says);
+    }
+    for rule in PROVE_RULES {
+        let roles = words(rule.roles.iter().map(|role| role.word()));
+        table += &format!("| `{}` | {roles} | prove | {} |\n", rule.id, rule.says);
     }
     table
 }
@@ -308,7 +329,7 @@ mod tests {
         let ids = APPEND_RULES
             .iter()
             .map(|rule| rule.id)
-            .chain(READ_RULES.iter().map(|r| r.id));
+            .chain(READ_RULES.iter().chain(PROVE_RULES).map(|r| r.id));
         let mut seen = HashSet::from([SERVER_ONLY, APPEND_NOTHING]);
         for id in ids {
             assert!(seen.insert(id), "{id} twice");

@@ -8,7 +8,7 @@ use sokhoe_catalogue::SharedCatalogue;
 use sokhoe_chain::{Checkpoint, LogId, VerifierKey};
 use sokhoe_storage::{
     Clock, Disk, Log, LogOptions, NewLog, OpenError, OsDisk, Reader, Recovery, Submitter,
-    WriteFailure, Writer,
+    TreeStore, WriteFailure, Writer,
 };
 use sokhoe_vault::{Vault, VaultError};
 use tokio::sync::{Semaphore, watch};
@@ -128,6 +128,16 @@ pub(crate) struct House {
     checkpoints: Mutex<Option<Checkpoints>>,
     pub(crate) keeper: Arc<Keeper>,
     watch: Mutex<Option<Watch>>,
+    tree: Mutex<Tree>,
+}
+
+/// The tree on disk, which only some who open a house need.
+#[derive(Debug, Default)]
+enum Tree {
+    #[default]
+    NotYet,
+    Open(Arc<TreeStore>),
+    Closed,
 }
 
 #[derive(Debug)]
@@ -188,7 +198,30 @@ impl House {
             checkpoints: Mutex::new(Some(checkpoints)),
             keeper,
             watch: Mutex::new(Some(watch)),
+            tree: Mutex::default(),
         })
+    }
+
+    /// Returns the tree on disk, following the log from the first call on.
+    pub(crate) fn tree(&self) -> std::io::Result<Arc<TreeStore>> {
+        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*tree {
+            Tree::Closed => Err(std::io::ErrorKind::BrokenPipe.into()),
+            Tree::Open(open) => Ok(Arc::clone(open)),
+            Tree::NotYet => {
+                let started = Arc::new(TreeStore::start(self.opener.reader.clone())?);
+                *tree = Tree::Open(Arc::clone(&started));
+                Ok(started)
+            }
+        }
+    }
+
+    /// Ends what writes to the cache: nothing is written there once the log's lock is given back.
+    fn close_tree(&self) {
+        let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Tree::Open(open) = std::mem::replace(&mut *tree, Tree::Closed) {
+            open.stop();
+        }
     }
 
     /// Stops taking events, finishes those in the queue, leaves the clean-stop mark and checkpoints.
@@ -202,6 +235,7 @@ impl House {
         if let Some(watch) = watch {
             watch.stop();
         }
+        self.close_tree();
         let writer = self
             .writer
             .lock()

@@ -8,7 +8,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sokhoe_chain::{HeadProof, StreamId};
-use sokhoe_storage::{CommitmentEvent, CommittedHeads, ReadError, Submitter, heads_committed};
+use sokhoe_storage::{
+    CommitmentEvent, CommittedHeads, ReadError, Reader, Submitter, heads_committed,
+};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::opening::Opener;
@@ -47,6 +49,14 @@ impl Commitment {
     /// When the cached heads cannot be read, or are no longer those committed to.
     pub fn prove(&self, stream: &StreamId) -> Result<Option<HeadProof>, ReadError> {
         self.heads.prove(stream)
+    }
+
+    /// Takes the commitment up again, since what was kept of its heads is spoiled. Blocks.
+    pub(crate) fn made_anew(&self, reader: &Reader) -> Result<Self, ReadError> {
+        Ok(Self {
+            event: self.event.clone(),
+            heads: CommittedHeads::take_up(reader, &self.event)?,
+        })
     }
 }
 
@@ -110,11 +120,6 @@ impl Keeper {
             *latest = Some(Arc::new(Commitment { event, heads }));
         }
         Ok(latest.clone())
-    }
-
-    /// Makes the latest commitment's heads anew, since what was kept of them is spoiled.
-    pub(crate) fn forget(&self) {
-        *self.lock() = None;
     }
 
     /// Commits to the heads of now; returns once the event is durable. Blocks.

@@ -23,6 +23,7 @@ mod keeper;
 mod lookup;
 mod opening;
 mod prepare;
+mod proofs;
 mod receipt;
 mod refusal;
 mod replay;
@@ -35,15 +36,16 @@ use std::sync::Arc;
 use sokhoe_access::Principal;
 use sokhoe_catalogue::SharedCatalogue;
 use sokhoe_chain::VerifierKey;
-use sokhoe_record::{Identifier, Incoming, PersonId};
+use sokhoe_record::{EventId, Identifier, Incoming, PersonId};
 use sokhoe_registry::Digests;
-use sokhoe_storage::{LogStatus, Metrics, Recovery, WriteFailure};
+use sokhoe_storage::{Frame, LogStatus, Metrics, ReadError, Recovery, TreeStore, WriteFailure};
 
 pub use blobs::BlobReceipt;
 pub use content::ContentDigest;
 pub use house::{HouseError, Settings, SignError};
 pub use keeper::{Commitment, KeepError};
 pub use opening::{OpenedEvent, Opener, UnsealError};
+pub use proofs::{ConsistencyProof, EventProof, ProveError, StreamProof};
 pub use receipt::Receipt;
 pub use refusal::Refusal;
 pub use stage::record_stream;
@@ -180,9 +182,34 @@ impl Commands {
         self.house.keeper.latest()
     }
 
-    /// Has the latest commitment's heads made anew from the log when they are next asked for.
-    pub fn forget_commitment(&self) {
-        self.house.keeper.forget();
+    /// Returns the log's tree on disk, which follows the log from the first call on. Blocks on the first.
+    ///
+    /// # Errors
+    /// When its files cannot be opened, the system gives no thread, or the house is closed.
+    pub fn tree(&self) -> std::io::Result<Arc<TreeStore>> {
+        self.house.tree()
+    }
+
+    /// Finds a durable event by its id and reads it as it is stored, whether it can still be opened or not.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn stored(&self, id: EventId) -> Result<Option<Frame>, ReadError> {
+        self.house.stored(id)
+    }
+
+    /// Proves a stored event, and with `from` that the tree only grew since it had that size. Blocks, for two seconds at most
+    /// while the signed tree does not cover the event.
+    ///
+    /// # Errors
+    /// Why there is no proof; a proof that does not hold is never returned.
+    pub fn prove(
+        &self,
+        tree: &TreeStore,
+        frame: Frame,
+        from: Option<u64>,
+    ) -> Result<EventProof, ProveError> {
+        self.house.prove(tree, frame, from)
     }
 
     /// Returns whether the log takes events, and if not, why.

@@ -16,7 +16,7 @@ use sokhoe_projections::{AsOf, Found, HistoryPage, ReadError, RecordView, Views}
 use sokhoe_record::{
     EventId, Identifier, Incoming, Kind as EventKind, PartialDate, PersonId, RecordedEvent, Sex,
 };
-use sokhoe_storage::{Clock, LogStatus};
+use sokhoe_storage::{Clock, Frame, LogStatus, TreeStore};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Kind, Problem};
@@ -277,6 +277,35 @@ impl App {
                 KeepError::NotTaken => Problem::not_reached("the log takes nothing now"),
                 error => Problem::internal(&error),
             })
+        })
+        .await
+    }
+
+    /// Runs what needs the tree on disk, away from the threads that serve everyone.
+    pub(crate) async fn with_tree<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self, &TreeStore) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.off_thread(move |app| {
+            let tree = app.commands.tree();
+            let tree = tree.map_err(|error| Problem::internal(&error))?;
+            work(app, &tree)
+        })
+        .await
+    }
+
+    /// Returns an event as it is stored, whoever's it is.
+    pub(crate) async fn stored(&self, id: EventId) -> Result<Option<Frame>, Problem> {
+        let read = move |app: &Self| app.commands.stored(id);
+        self.off_thread(move |app| read(app).map_err(|error| Problem::internal(&error)))
+            .await
+    }
+
+    /// Says that an event is absent when the filter does not let it be seen.
+    pub(crate) async fn is_visible(&self, filter: Filter, id: EventId) -> Result<(), Problem> {
+        self.off_thread(move |app| {
+            let seen = app.views.event(&filter, id).map_err(unread)?;
+            seen.map(|_| ()).ok_or_else(Problem::not_found)
         })
         .await
     }

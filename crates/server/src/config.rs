@@ -81,6 +81,8 @@ pub struct Limits {
     pub feed_wait_max: Duration,
     /// How long a stream of the feed may be silent.
     pub feed_heartbeat: Duration,
+    /// Tiles and proofs made at a time; more are answered 503.
+    pub proofs_max: usize,
     /// Verified tokens remembered.
     pub tokens_max: usize,
 }
@@ -115,6 +117,7 @@ impl Default for Limits {
             feed_lag_max: 200_000,
             feed_wait_max: Duration::from_secs(60),
             feed_heartbeat: Duration::from_secs(15),
+            proofs_max: 64,
             tokens_max: 10_000,
         }
     }
@@ -146,6 +149,7 @@ impl Limits {
             ("feed_lag_max", self.feed_lag_max),
             ("feed_wait_max_ms", ms(self.feed_wait_max)),
             ("feed_heartbeat_ms", ms(self.feed_heartbeat)),
+            ("proofs_max", size(self.proofs_max)),
         ]
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Shared {
     /// Places for consumers of the feed, and turns to read the log for one.
     pub(crate) followers: Arc<Semaphore>,
     pub(crate) feed_readers: Arc<Semaphore>,
+    /// Places for tiles and proofs that are being made.
+    pub(crate) provers: Arc<Semaphore>,
     /// The log as the source of its events.
     pub(crate) feed_source: String,
     /// Turns true when the server stops, for answers that would go on.
@@ -65,6 +67,13 @@ impl Shared {
     /// Takes the place of the one who changes what all share.
     pub(crate) fn administer(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.administration)
+            .try_acquire_owned()
+            .map_err(|_| Problem::busy())
+    }
+
+    /// Takes a place for making one tile or proof.
+    pub(crate) fn prove(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.provers)
             .try_acquire_owned()
             .map_err(|_| Problem::busy())
     }

@@ -60,10 +60,15 @@ impl Server {
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
         let (stop, closing) = watch::channel(false);
+        if let Err(error) = app.commands().tree() {
+            // Events are taken and read all the same; whoever asks for a proof has it tried again.
+            tracing::error!(%error, "the log's tree cannot be kept on disk");
+        }
         let log_id = app.commands().opener().reader().meta().log_id;
         let shared = Arc::new(Shared {
             followers: Arc::new(Semaphore::new(limits.feed_followers_max)),
             feed_readers: Arc::new(Semaphore::new(limits.feed_readers_max)),
+            provers: Arc::new(Semaphore::new(limits.proofs_max)),
             feed_source: sokhoe_exchange::source_of(&log_id.0),
             closing: closing.clone(),
             tokens: Tokens::new(app.verifier().clone(), limits.tokens_max),

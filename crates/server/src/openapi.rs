@@ -15,7 +15,8 @@ use crate::routes::{Access, Method, Place, ROUTES, Route};
 pub(crate) fn describe(limits: &Limits, schemas: Vec<(EventKind, Value)>) -> Bytes {
     let mut paths = Map::new();
     for route in ROUTES {
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        let shown = route.path.replace("{*", "{");
+        let path = paths.entry(shown).or_insert_with(|| json!({}));
         path[route.method.word().to_ascii_lowercase()] = operation(route);
     }
     let mut components = Map::new();
@@ -89,7 +90,7 @@ fn body_schema(route: &Route) -> Value {
 fn operation_id(route: &Route) -> String {
     let words = route
         .path
-        .split(['/', '{', '}', '.'])
+        .split(['/', '{', '}', '.', '*'])
         .filter(|word| !word.is_empty());
     words.fold(route.method.word().to_ascii_lowercase(), |id, word| {
         format!("{id}_{word}")
@@ -99,6 +100,7 @@ fn operation_id(route: &Route) -> String {
 fn parameters(route: &Route) -> Vec<Value> {
     let in_path = route.path.split('/').filter_map(|part| {
         let name = part.strip_prefix('{')?.strip_suffix('}')?;
+        let name = name.trim_start_matches('*');
         Some(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
     });
     let others = route.parameters.iter().map(|(name, place, meaning)| {

@@ -9,6 +9,7 @@ mod fhir;
 mod health;
 mod pages;
 mod people;
+mod proofs;
 
 pub(crate) use catalogue::unreadable;
 
@@ -122,6 +123,16 @@ const READERS: &[Role] = &[
     Role::Clinician,
     Role::Station,
     Role::Citizen,
+];
+
+/// Readers of records, and who may know that an event is in the log without reading it.
+const PROVERS: &[Role] = &[
+    Role::Hospital,
+    Role::Clinician,
+    Role::Station,
+    Role::Citizen,
+    Role::Guardian,
+    Role::Auditor,
 ];
 
 /// Who may change what all share; none of them reads records.
@@ -376,6 +387,32 @@ pub(crate) static ROUTES: &[Route] = &[
             Box::pin(health::checkpoint(v, r))
         })
     },
+    Route {
+        answers_with: "application/octet-stream",
+        statuses: &[200, 404, 503],
+        ..get(
+            "/tile/{*path}",
+            "Hashes of the log's tree and its entries, as C2SP tlog-tiles names them",
+            |v, r| Box::pin(proofs::tile(v, r)),
+        )
+    },
+    Route {
+        parameters: &[
+            (
+                "from",
+                Place::Query,
+                "the size of an earlier checkpoint: proves that the tree only grew since",
+            ),
+            PURPOSE,
+        ],
+        statuses: &[200, 400, 404, 503],
+        access: Access::Roles(PROVERS),
+        ..get(
+            "/v1/proofs/{event_id}",
+            "Proves that an event is in the signed tree",
+            |v, r| Box::pin(proofs::event(v, r)),
+        )
+    },
     get("/openapi.json", "This description", |v, r| {
         Box::pin(pages::openapi(v, r))
     }),
@@ -482,6 +519,7 @@ mod tests {
         "/openapi.json",
         "/docs",
         "/checkpoint",
+        "/tile/{*path}",
         "/fhir/R4/metadata",
         "/",
         "/assets/page.css",

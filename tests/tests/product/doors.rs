@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::home::{Home, Served};
 use crate::peer::{Answer, Request};
-use crate::sent::{identified, registration, weight};
+use crate::sent::{event_id, identified, registration, weight};
 
 /// What needs no token: the contract's list. `/metrics` is for this machine alone, which the tests run on.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 9] = [
     "/",
     "/checkpoint",
     "/docs",
@@ -19,6 +19,7 @@ const OPEN: [&str; 8] = [
     "/metrics",
     "/openapi.json",
     "/readyz",
+    "/tile/{path}",
 ];
 
 /// Every role of the contract, with what its token needs.
@@ -73,7 +74,11 @@ fn routes(served: &Served) -> Vec<(String, String)> {
 
 /// Knocks with a request that is fit for the route, and changes nothing.
 fn knock(request: Request<'_>, (method, path): &(String, String), person: &str) -> Answer {
-    let shown = path.replace("{id}", person).replace("{type}", "Patient");
+    let shown = path
+        .replace("{id}", person)
+        .replace("{type}", "Patient")
+        .replace("{event_id}", &event_id(2))
+        .replace("{path}", "0/000.p/1");
     let request = request.treating();
     match (method.as_str(), path.as_str()) {
         ("GET", _) => request.get(&shown),

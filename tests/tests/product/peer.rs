@@ -150,7 +150,12 @@ pub(crate) fn parse(answer: &[u8]) -> Answer {
         .to_ascii_lowercase()
         .contains("transfer-encoding: chunked");
     let body = if chunked { join(body) } else { body.to_vec() };
-    let body = String::from_utf8(body).expect("a body in UTF-8");
+    let hashes = head.contains("application/octet-stream");
+    let body = match String::from_utf8(body) {
+        Ok(body) => body,
+        Err(bytes) if hashes => String::from_utf8_lossy(bytes.as_bytes()).into_owned(),
+        Err(error) => panic!("a body in UTF-8: {error}"),
+    };
     Answer { status, head, body }
 }
 

@@ -268,3 +268,37 @@ fn staff_say_why_they_read() {
         Ok(Purpose::PatientRequest)
     );
 }
+
+#[test]
+fn auditors_prove_all_events_and_guardians_those_of_their_ward_without_reading_any() {
+    let may = |principal: &Principal, of: Option<PersonId>| match may_prove(
+        principal,
+        Purpose::Operations,
+        of,
+    ) {
+        ReadDecision::Permit { rule, .. } => (rule.0, "all"),
+        ReadDecision::Hidden { rule } => (rule.0, "hidden"),
+        ReadDecision::Denied(denial) => (denial.rule.0, "denied"),
+    };
+    let auditor = caller(Role::Auditor, None, None);
+    let guardian = caller(Role::Guardian, None, Some(person(1)));
+    for of in [None, Some(person(1)), Some(person(2))] {
+        assert_eq!(may(&auditor, of), ("prove.auditor", "all"));
+        let expected = if of == Some(person(1)) {
+            "all"
+        } else {
+            "hidden"
+        };
+        assert_eq!(may(&guardian, of), ("prove.guardian", expected));
+        let citizens = may(&citizen(), of);
+        assert_eq!(citizens, ("read.own", expected));
+        assert_eq!(may(&Principal::operator("x"), of).1, "denied");
+    }
+    let nobody = caller(Role::Guardian, None, None);
+    assert_eq!(may(&nobody, None).1, "hidden");
+    assert_eq!(may(&hospital(), None).1, "hidden");
+    for reader in [auditor, guardian] {
+        let read = may_read(&reader, Purpose::Operations, person(1));
+        assert!(matches!(read, ReadDecision::Denied(_)));
+    }
+}

@@ -16,4 +16,5 @@ mod fhir;
 mod house;
 mod peer;
 mod people;
+mod proofs;
 mod sent;
