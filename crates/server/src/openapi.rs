@@ -15,8 +15,9 @@ use crate::routes::{Access, Method, Place, ROUTES, Route};
 pub(crate) fn describe(limits: &Limits, schemas: Vec<(EventKind, Value)>) -> Bytes {
     let mut paths = Map::new();
     for route in ROUTES {
-        let shown = route.path.replace("{*", "{");
-        let path = paths.entry(shown).or_insert_with(|| json!({}));
+        let path = paths
+            .entry(described(route.path))
+            .or_insert_with(|| json!({}));
         path[route.method.word().to_ascii_lowercase()] = operation(route);
     }
     let mut components = Map::new();
@@ -46,6 +47,11 @@ pub(crate) fn describe(limits: &Limits, schemas: Vec<(EventKind, Value)>) -> Byt
         "x-sokhoe-problems": problems(),
     });
     Bytes::from(description.to_string())
+}
+
+/// A path as OpenAPI writes it, which knows no rest of a path.
+fn described(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 fn operation(route: &Route) -> Value {
@@ -210,7 +216,8 @@ mod tests {
         let description = describe(&Limits::default(), sokhoe_record::event_schemas());
         let description: Value = serde_json::from_slice(&description).unwrap();
         for route in ROUTES {
-            let operation = &description["paths"][route.path][route.method.word().to_lowercase()];
+            let operation =
+                &description["paths"][described(route.path)][route.method.word().to_lowercase()];
             let open = matches!(route.access, Access::Anonymous | Access::Loopback);
             assert_eq!(operation["security"] == json!([]), open, "{}", route.path);
             assert!(!operation["responses"].as_object().unwrap().is_empty());
