@@ -60,7 +60,15 @@ impl Server {
     /// When it ends before it listens.
     pub fn start(data: &Path) -> anyhow::Result<Self> {
         let data = data.to_str().context("a data folder in UTF-8")?;
-        let mut command = command(&["serve", "--data", data, "--listen", "127.0.0.1:0"])?;
+        Self::run(&["serve", "--data", data, "--listen", "127.0.0.1:0"])
+    }
+
+    /// Runs any command that serves, until it says where it listens.
+    ///
+    /// # Errors
+    /// When it ends before it listens.
+    pub fn run(arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut command = command(arguments)?;
         let mut child = command
             .env("RUST_LOG", "error")
             .stdout(Stdio::piped())
@@ -78,6 +86,16 @@ impl Server {
             }
         }
         bail!("the server ended: {}", child.wait()?)
+    }
+
+    /// Ends the server at once, as a failure of the power would end the process.
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Returns the bytes of memory that the server holds.

@@ -151,9 +151,9 @@ pub fn head(answer: &[u8]) -> Option<(u16, usize)> {
 /// Waits until `/readyz` says yes.
 ///
 /// # Errors
-/// When it does not within a minute.
+/// When it does not within twenty minutes.
 pub fn ready(address: &str) -> anyhow::Result<()> {
-    for _ in 0..600 {
+    for _ in 0..12_000 {
         let mut stream = Blocking::connect(address)?;
         stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n")?;
         let mut answer = Vec::new();
@@ -164,7 +164,7 @@ pub fn ready(address: &str) -> anyhow::Result<()> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    bail!("not ready after a minute")
+    bail!("not ready after twenty minutes")
 }
 
 /// Posts one body and returns the whole answer, which is read while the body is still being sent.

@@ -99,11 +99,23 @@ fn import(path: &Path, data: &Path, count: u64) -> anyhow::Result<()> {
 
 /// A blood pressure with its two components, as a hospital sends it.
 pub fn event(out: &mut Vec<u8>, round: u32, sequence: u64, person: u32, high: u64) {
-    let (id, number, low) = (event_id(round + 1, sequence), number(person), high - 50);
+    let number = number(person);
+    let person = format!(r#"{{"identifier":{{"system":"cccd","value":"{number}"}}}}"#);
+    event_of(out, event_id(round + 1, sequence), &person, high);
+}
+
+/// The same for somebody known by their random id, under an event id of a range of its own.
+pub fn event_for(out: &mut Vec<u8>, sequence: u64, person: &str, high: u64) {
+    let person = format!(r#"{{"id":"{person}"}}"#);
+    event_of(out, event_id(0x8000, sequence), &person, high);
+}
+
+fn event_of(out: &mut Vec<u8>, id: String, person: &str, high: u64) {
+    let low = high - 50;
     // Writing to memory does not fail.
     let _ = write!(
         out,
-        r#"{{"event_id":"{id}","person":{{"identifier":{{"system":"cccd","value":"{number}"}}}},"kind":"observation_recorded","occurred_at":"2026-11-01T08:10:00+07:00","facility":"{FACILITY}","data":{{"code":{{"system":"loinc","code":"85354-9"}},"value":{{"text":"{high}/{low}"}},"components":[{{"code":{{"system":"loinc","code":"8480-6"}},"value":{{"quantity":{{"value":{high},"unit":"mm[Hg]"}}}}}},{{"code":{{"system":"loinc","code":"8462-4"}},"value":{{"quantity":{{"value":{low},"unit":"mm[Hg]"}}}}}}]}}}}"#
+        r#"{{"event_id":"{id}","person":{person},"kind":"observation_recorded","occurred_at":"2026-11-01T08:10:00+07:00","facility":"{FACILITY}","data":{{"code":{{"system":"loinc","code":"85354-9"}},"value":{{"text":"{high}/{low}"}},"components":[{{"code":{{"system":"loinc","code":"8480-6"}},"value":{{"quantity":{{"value":{high},"unit":"mm[Hg]"}}}}}},{{"code":{{"system":"loinc","code":"8462-4"}},"value":{{"quantity":{{"value":{low},"unit":"mm[Hg]"}}}}}}]}}}}"#
     );
 }
 

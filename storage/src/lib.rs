@@ -40,6 +40,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod verify;
 mod writer;
 
 pub use self::clock::Clock;
@@ -61,6 +62,7 @@ pub use self::reader::{Frame, FrameRef, Reader, Scan};
 pub use self::recovery::{Recovery, TornTail};
 pub use self::shared::{Durable, LogStatus};
 pub use self::tree::{TreeFiles, TreeStore};
+pub use self::verify::{Verified, Verify, verify};
 pub use self::writer::{Stage, SubmitError, Submitter, Writer};
 
 /// The most events one request may append.

@@ -18,6 +18,7 @@ use crate::progress::{Progress, Step};
 use crate::segments::{Segment, Segments};
 use crate::shared::{Durable, LogStatus, Opening, Shared, Tail};
 use crate::sink::{ClosedSegment, End, write_footer};
+use crate::verify::{Verified, Verify};
 
 mod files;
 mod readback;
@@ -27,7 +28,7 @@ mod walk;
 use self::files::{Files, closed, io_error};
 use self::tail::Verdict;
 pub(crate) use self::walk::NoteHead;
-use self::walk::{Stopped, Walk};
+use self::walk::{Closely, Stopped, Walk};
 
 /// A torn tail: bytes of a group that was never acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,9 @@ pub struct Recovery {
     /// Time of the last group, events or not, in microseconds since the Unix epoch.
     pub(crate) last_group_at_us: i64,
 }
+
+/// The part named where a log ends before the checkpoint beside it.
+pub(crate) const OWN_SIZE: &str = "size of the signed checkpoint";
 
 /// Reads which log a folder holds.
 pub(crate) fn read_meta(disk: &dyn Disk, folder: &Path) -> Result<Meta, OpenError> {
@@ -161,6 +165,44 @@ pub(crate) fn recover(
         .or_else(|| check_size(&found.walk))
         .or(note_damage);
     Ok(found)
+}
+
+/// Reads the whole log closely; changes nothing.
+pub(crate) fn verify(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    meta: &Meta,
+    how: &Verify,
+) -> Result<Verified, OpenError> {
+    let (note, note_damage) = read_note(disk.as_ref(), folder, meta)?;
+    let files = files::find(disk.as_ref(), folder, meta)?;
+    let mut walk = Walk::new(meta, note);
+    walk.closely = Some(Closely {
+        kept: how.kept.map(|(size, root)| NoteHead { size, root }),
+        payload_percent: how.payload_percent,
+        draw: how.seed,
+        ..Closely::default()
+    });
+    let found = walk_from(files, walk, (1, None), &how.progress)?;
+    let walk = &found.walk;
+    let closely = walk.closely.as_ref();
+    let kept = closely.and_then(|closely| closely.kept);
+    let short = check_size(walk).or_else(|| {
+        let kept = kept.filter(|kept| kept.size > walk.position().get())?;
+        Some(shorter(walk, kept, "size of the kept checkpoint"))
+    });
+    Ok(Verified {
+        meta: meta.clone(),
+        segments: u64::try_from(found.segments.len()).unwrap_or(u64::MAX),
+        groups: closely.map_or(0, |closely| closely.groups),
+        events: walk.position().get(),
+        payloads: closely.map_or(0, |closely| closely.payloads),
+        streams: u64::from(walk.heads.count()),
+        root: walk.frontier.root(),
+        torn: found.report.torn.clone(),
+        checkpoint: None,
+        damage: found.damage.or(short).or(note_damage),
+    })
 }
 
 /// How far a cache says that the log was synced: a log that ends before has lost acknowledged events.
@@ -382,15 +424,19 @@ fn report(walk: &Walk, files: &Files, last: Option<&LastSegment>) -> Recovery {
 /// Checks that the log reaches the signed checkpoint.
 fn check_size(walk: &Walk) -> Option<Damage> {
     let note = walk.note.filter(|note| note.size > walk.position().get())?;
-    Some(Damage {
+    Some(shorter(walk, note, OWN_SIZE))
+}
+
+fn shorter(walk: &Walk, note: NoteHead, part: &'static str) -> Damage {
+    Damage {
         kind: DamageKind::RolledBack,
         file: "checkpoint".into(),
         offset: 0,
         position: Some(walk.position()),
-        part: "size of the signed checkpoint",
+        part,
         expected: format!("at least {} events", note.size),
         found: walk.position().to_string(),
-    })
+    }
 }
 
 /// Reads the stored signed checkpoint; one that cannot be read is damage.

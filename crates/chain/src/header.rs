@@ -358,6 +358,12 @@ pub fn payload_bytes_of(bytes: &EventHeaderBytes) -> u32 {
     u32::from_le_bytes(field::<PAYLOAD_BYTES, 4, _>(bytes))
 }
 
+/// Reads the payload's digest of an encoded header without decoding the rest.
+#[must_use]
+pub fn payload_digest_of(bytes: &EventHeaderBytes) -> PayloadDigest {
+    PayloadDigest(field::<PAYLOAD_DIGEST, 32, _>(bytes))
+}
+
 fn byte<const AT: usize>(bytes: &EventHeaderBytes) -> u8 {
     let [value] = field::<AT, 1, _>(bytes);
     value

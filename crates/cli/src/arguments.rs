@@ -63,11 +63,61 @@ pub(crate) enum Command {
     Catalogue(CatalogueCommand),
     /// Looks at clock, disk, limits, permissions and keys.
     Doctor(DoctorArguments),
+    /// Checks a data folder from its first byte: served, stopped, or a copy. Needs no server and no keys.
+    /// Exit codes: 0 intact, 10 tampered, 11 damaged, 12 could not check.
+    Verify(VerifyArguments),
+}
+
+/// `sokhoe verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// The data folder.
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// Key folder: the digests of its files are checked, no key is opened.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Option<PathBuf>,
+    /// File with the key that checkpoints verify with, as the first start and `doctor` print it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) vkey: Option<PathBuf>,
+    /// A checkpoint kept from before: the log must still hold all that it covered.
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub(crate) since: Option<PathBuf>,
+    /// One JSON document instead of lines for people.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Compare only so many of a hundred payloads with their digests; all else is always checked.
+    #[arg(long, value_name = "P", default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) sample: u32,
+    /// Which payloads are compared.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// What else a demo can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Flips one byte of one event in a data folder, for `verify` to find.
+    Tamper(TamperArguments),
+}
+
+/// `sokhoe demo tamper`.
+#[derive(Debug, Args)]
+pub(crate) struct TamperArguments {
+    /// The data folder whose log is spoilt for good; by default `sokhoe-demo` here.
+    #[arg(long, value_name = "DIR", default_value = demo::DATA)]
+    pub(crate) data: PathBuf,
+    /// Make the checksums and digests around the byte fit again, as somebody would who knows the format.
+    #[arg(long)]
+    pub(crate) cover_up: bool,
 }
 
 /// `sokhoe demo`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct DemoArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<DemoCommand>,
     /// Data folder; by default `sokhoe-demo` here.
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -80,6 +130,9 @@ pub(crate) struct DemoArguments {
     /// The same seed makes the same people.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// How often people see a health worker, in percent of the usual; at most 1,000.
+    #[arg(long, value_name = "PERCENT", default_value_t = 100)]
+    pub(crate) visits: u32,
     /// Where to listen, on this machine; port 0 takes any free one.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
@@ -343,6 +396,7 @@ impl Command {
             Self::Catalogue(CatalogueCommand::List(list)) => &list.folders,
             Self::Catalogue(CatalogueCommand::Check(check)) => &check.folders,
             Self::Doctor(doctor) => &doctor.folders,
+            Self::Verify(_) => return (FolderFlags::default(), None),
         };
         (folders.clone(), None)
     }

@@ -8,6 +8,7 @@ mod import;
 mod rebuild;
 mod serve;
 mod token;
+mod verify;
 
 use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
@@ -40,6 +41,7 @@ pub(crate) fn run(
         Command::Token(token) => token::run(token, &config, output),
         Command::Catalogue(command) => catalogue::run(command, &config, environment, output),
         Command::Doctor(doctor) => doctor::run(doctor, &config, output),
+        Command::Verify(verify) => verify::run(verify, output),
     }
 }
 

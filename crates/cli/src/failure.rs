@@ -15,6 +15,12 @@ pub(crate) enum Outcome {
     Usage,
     /// Everything was done that could be; some of the input was refused.
     SomeRefused,
+    /// A verification found what only somebody can have done.
+    Tampered,
+    /// A verification found what a disk may have done.
+    Damaged,
+    /// A verification could not be carried through.
+    Unchecked,
 }
 
 impl From<Outcome> for ExitCode {
@@ -24,6 +30,9 @@ impl From<Outcome> for ExitCode {
             Outcome::Failed => 1,
             Outcome::Usage => 2,
             Outcome::SomeRefused => 3,
+            Outcome::Tampered => 10,
+            Outcome::Damaged => 11,
+            Outcome::Unchecked => 12,
         })
     }
 }

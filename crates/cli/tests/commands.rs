@@ -6,6 +6,9 @@
     reason = "a test says so loudly"
 )]
 
+#[path = "commands/verify.rs"]
+mod verify;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -157,13 +157,14 @@ impl House {
 
         let io = |doing| move |source| HouseError::Io { doing, source };
         let (mut registry, from) = read_snapshot(&settings.data, &vault, &reader);
-        keep_ids(&mut registry, from, &disk, &reader).map_err(io("open the index of event ids"))?;
+        let known = keep_ids(&mut registry, from, &disk, &reader)
+            .map_err(io("open the index of event ids"))?;
         let opener = Opener {
             vault: Arc::clone(&vault),
             reader: reader.clone(),
             registry: Arc::new(registry),
         };
-        replay(&opener, from, &settings.log.progress).map_err(HouseError::Replay)?;
+        replay(&opener, (from, known), &settings.log.progress).map_err(HouseError::Replay)?;
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
         let registry = Arc::clone(&opener.registry);

@@ -20,8 +20,13 @@ const LOOK_EVERY: u64 = 10_000;
 /// How long a wait for what is in a snapshot to become durable goes on before the log's state is looked at.
 const DURABLE_WAIT: Duration = Duration::from_millis(100);
 
-/// Replays the log past a position into the registry; returns how many events that were.
-pub(crate) fn replay(opener: &Opener, from: u64, progress: &Progress) -> Result<u64, UnsealError> {
+/// Replays the log past a position into the registry, event ids only where they are not `known` already; returns how
+/// many events that were.
+pub(crate) fn replay(
+    opener: &Opener,
+    (from, known): (u64, u64),
+    progress: &Progress,
+) -> Result<u64, UnsealError> {
     let end = opener.reader.position().get();
     let mut scan = opener.reader.scan(Position::new(from + 1));
     let mut replayed = 0;
@@ -45,7 +50,9 @@ pub(crate) fn replay(opener: &Opener, from: u64, progress: &Progress) -> Result<
         }
         let position = frame.position.get();
         // An id is taken even where the key of its event was destroyed.
-        let _ = opener.registry.take(header.event_key, position);
+        if position > known {
+            let _ = opener.registry.take(header.event_key, position);
+        }
         let opened = match opener.open_scanned(&frame) {
             Ok(Some(opened)) => opened,
             Ok(None) => continue,

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::io;
 
-use sokhoe_chain::header::{stamp_of, stream_of};
+use sokhoe_chain::header::{payload_digest_of, stamp_of, stream_of};
 use sokhoe_chain::{
     Checkpoint, EventHash, Frontier, GroupDigest, NodeHash, SignedNote, event_hash, group_digest,
+    payload_digest,
 };
 
 use crate::cache::Cached;
 use crate::disk::read_full_at;
 use crate::error::{Damage, DamageKind};
-use crate::format::frame::{FrameBytes, checked_frame, decode_frame, stated_length};
+use crate::format::frame::{FrameBytes, PREFIX_BYTES, checked_frame, decode_frame, stated_length};
 use crate::format::group::{
     GROUP_BYTES_MAX, GROUP_HEADER_BYTES, GroupHeader, TRAILER_BYTES, check_trailer,
 };
@@ -164,7 +165,48 @@ pub(super) struct Walk {
     pub(super) groups_in_segment: u64,
     pub(super) events_read: u64,
     pub(super) note: Option<NoteHead>,
+    /// What a verification looks at besides.
+    pub(super) closely: Option<Closely>,
     in_group: HashMap<sokhoe_chain::StreamId, Moved, StreamHash>,
+}
+
+/// What a verification checks and a start does not.
+#[derive(Debug, Default)]
+pub(super) struct Closely {
+    /// A checkpoint that somebody kept.
+    pub(super) kept: Option<NoteHead>,
+    /// Payload digests are checked where a draw below 100 falls below this.
+    pub(super) payload_percent: u32,
+    /// What the draws go on from.
+    pub(super) draw: u64,
+    /// Payloads checked.
+    pub(super) payloads: u64,
+    /// Groups walked.
+    pub(super) groups: u64,
+}
+
+impl Closely {
+    /// Compares a payload with the digest that its header, and so the event's hash, holds.
+    fn payload(&mut self, frame: &FrameBytes<'_>) -> Result<(), Flaw> {
+        // SplitMix64: the same places for the same seed.
+        self.draw = self.draw.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.draw ^ (self.draw >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        if (mixed ^ (mixed >> 27)) % 100 >= u64::from(self.payload_percent) {
+            return Ok(());
+        }
+        self.payloads += 1;
+        let stated = payload_digest_of(frame.header);
+        let found = payload_digest(frame.payload);
+        if found == stated {
+            return Ok(());
+        }
+        Err(Flaw::new(
+            DamageKind::Hash,
+            "digest of an event's payload",
+            PREFIX_BYTES,
+        )
+        .compared(short_hex(&stated.0), short_hex(&found.0)))
+    }
 }
 
 /// Where walking a segment ended.
@@ -188,6 +230,7 @@ impl Walk {
             groups_in_segment: 0,
             events_read: 0,
             note,
+            closely: None,
             in_group: HashMap::with_hasher(StreamHash::random()),
         }
     }
@@ -270,6 +313,10 @@ impl Walk {
             let head = self
                 .link(&frame, header, address)
                 .map_err(|f| Flaw { at, ..f })?;
+            if let Some(closely) = &mut self.closely {
+                let checked = closely.payload(&frame);
+                checked.map_err(|f| Flaw { at: at + f.at, ..f })?;
+            }
             self.in_group.insert(head.stream, head);
             moved.push(head);
             if has_entry(frame.position) {
@@ -296,6 +343,9 @@ impl Walk {
         expected.epoch = header.epoch;
         self.clean_stop = header.clean_stop();
         self.groups_in_segment += 1;
+        if let Some(closely) = &mut self.closely {
+            closely.groups += 1;
+        }
         if header.count > 0 {
             self.recorded_at_us = header.time_us;
         }
@@ -361,19 +411,18 @@ impl Walk {
 
     /// Compares the tree with the signed checkpoint where it has its size.
     pub(super) fn check_note(&self) -> Result<(), Flaw> {
-        let Some(note) = self.note.filter(|note| note.size == self.frontier.size()) else {
-            return Ok(());
-        };
-        let root = self.frontier.root();
-        if root == note.root {
-            return Ok(());
+        let kept = self.closely.as_ref().and_then(|closely| closely.kept);
+        let own = (self.note, "tree root at the signed checkpoint's size");
+        for (note, part) in [own, (kept, "tree root at the kept checkpoint's size")] {
+            let Some(note) = note.filter(|note| note.size == self.frontier.size()) else {
+                continue;
+            };
+            let root = self.frontier.root();
+            if root != note.root {
+                return Err(Flaw::new(DamageKind::RolledBack, part, 0).compared(note.root, root));
+            }
         }
-        Err(Flaw::new(
-            DamageKind::RolledBack,
-            "tree root at the signed checkpoint's size",
-            0,
-        )
-        .compared(note.root, root))
+        Ok(())
     }
 
     pub(super) fn position(&self) -> Position {

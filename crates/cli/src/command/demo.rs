@@ -3,6 +3,7 @@
 
 mod city;
 mod sheet;
+mod tamper;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use sokhoe_commands::Commands;
 use sokhoe_population::City;
 use sokhoe_record::{Identifier, PersonId};
 
-use crate::arguments::DemoArguments;
+use crate::arguments::{DemoArguments, DemoCommand};
 use crate::config::{Config, Folders};
 use crate::engine;
 use crate::failure::{Outcome, usage};
@@ -34,9 +35,13 @@ pub(crate) fn run(
     config: &Config,
     output: &mut Output,
 ) -> anyhow::Result<Outcome> {
+    if let Some(DemoCommand::Tamper(tamper)) = &arguments.command {
+        return tamper::run(tamper, output);
+    }
     let folders = config.folders()?;
     let city = City::new(arguments.seed, arguments.people)
-        .map_err(|error| usage(format!("--people: {error}")))?;
+        .map_err(|error| usage(format!("--people: {error}")))?
+        .with_visits_percent(arguments.visits);
     logging::say_configuration(config);
     let commands = engine::open(&folders)?;
     let served = show(arguments, &city, &commands, &folders, config, output);

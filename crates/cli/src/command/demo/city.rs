@@ -29,7 +29,13 @@ const MARK: &str = "cache/demo.complete.json";
 struct Complete {
     seed: u64,
     people: u64,
+    #[serde(default = "usual_visits")]
+    visits: u32,
     event_count: u64,
+}
+
+fn usual_visits() -> u32 {
+    100
 }
 
 /// Says how many events the city has that is complete in the folder; `None` when it is still to be loaded.
@@ -49,13 +55,14 @@ pub(super) fn complete(
     let Complete {
         seed,
         people,
+        visits,
         event_count,
     } = found;
-    if (seed, people) == (arguments.seed, arguments.people) {
+    if (seed, people, visits) == (arguments.seed, arguments.people, arguments.visits) {
         return Ok(Some(event_count));
     }
     Err(usage(format!(
-        "{} holds a city of {people} people from seed {seed}; choose another --data for another city",
+        "{} holds a city of {people} people from seed {seed} with {visits} % of visits; choose another --data for another city",
         data.display()
     )))
 }
@@ -89,6 +96,7 @@ pub(super) fn load(
     let complete = Complete {
         seed: arguments.seed,
         people: arguments.people,
+        visits: arguments.visits,
         event_count: counts.read,
     };
     write_file_atomic(&OsDisk, &mark, &serde_json::to_vec(&complete)?)
