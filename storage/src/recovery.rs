@@ -174,7 +174,9 @@ pub(crate) fn verify(
     meta: &Meta,
     how: &Verify,
 ) -> Result<Verified, OpenError> {
-    let (note, note_damage) = read_note(disk.as_ref(), folder, meta)?;
+    // Once, and before the log, which a writer only makes longer than it.
+    let checkpoint = read_note_bytes(disk.as_ref(), folder)?;
+    let (note, note_damage) = note_head(checkpoint.as_deref(), meta);
     let files = files::find(disk.as_ref(), folder, meta)?;
     let mut walk = Walk::new(meta, note);
     walk.closely = Some(Closely {
@@ -200,7 +202,7 @@ pub(crate) fn verify(
         streams: u64::from(walk.heads.count()),
         root: walk.frontier.root(),
         torn: found.report.torn.clone(),
-        checkpoint: None,
+        checkpoint,
         damage: found.damage.or(short).or(note_damage),
     })
 }
@@ -313,13 +315,23 @@ fn walk_from(
         let start = u32::try_from(SEGMENT_HEADER_BYTES).unwrap_or(u32::MAX);
         let from = offset.filter(|_| segment.number == first).unwrap_or(start);
         let io = || io_error("read", segment_file(segment.number));
-        let stopped = walk
+        let mut stopped = walk
             .segment(segment, from, segment.data_end)
             .map_err(io())?;
         if segment.data_end.is_some() {
             damage = check_closed(&walk, &files, segment, &stopped);
         } else {
-            let judged = judge_last(&walk, segment, &stopped).map_err(io())?;
+            let mut judged = judge_last(&walk, segment, &stopped).map_err(io())?;
+            // A writer may have gone on since: what is damage stays where it is, what is new moves the end.
+            while let Verdict::Damaged(_) = &judged.verdict {
+                let mut further = walk.segment(segment, stopped.offset, None).map_err(io())?;
+                if further.offset == stopped.offset {
+                    break;
+                }
+                further.events += stopped.events;
+                stopped = further;
+                judged = judge_last(&walk, segment, &stopped).map_err(io())?;
+            }
             if let Verdict::Damaged(flaw) = &judged.verdict {
                 damage = Some(walk.damage(segment.number, judged.data_end, flaw.clone()));
             }
@@ -445,13 +457,24 @@ fn read_note(
     folder: &Path,
     meta: &Meta,
 ) -> Result<(Option<NoteHead>, Option<Damage>), OpenError> {
+    let note = read_note_bytes(disk, folder)?;
+    Ok(note_head(note.as_deref(), meta))
+}
+
+fn read_note_bytes(disk: &dyn Disk, folder: &Path) -> Result<Option<Vec<u8>>, OpenError> {
     let max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
-    let note = match read_file(disk, &folder.join("checkpoint"), max) {
-        Ok(note) => note,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((None, None)),
-        Err(source) => return Err(io_error("read", "checkpoint".into())(source)),
+    match read_file(disk, &folder.join("checkpoint"), max) {
+        Ok(note) => Ok(Some(note)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io_error("read", "checkpoint".into())(source)),
+    }
+}
+
+fn note_head(note: Option<&[u8]>, meta: &Meta) -> (Option<NoteHead>, Option<Damage>) {
+    let Some(note) = note else {
+        return (None, None);
     };
-    Ok(match NoteHead::parse(&note, &meta.origin) {
+    match NoteHead::parse(note, &meta.origin) {
         Ok(head) => (Some(head), None),
         Err(found) => {
             let damage = Damage {
@@ -465,7 +488,7 @@ fn read_note(
             };
             (None, Some(damage))
         }
-    })
+    }
 }
 
 impl Found {

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sokhoe_chain::NodeHash;
-use sokhoe_chain::note::NOTE_BYTES_MAX;
 
-use crate::disk::{Disk, read_file};
+use crate::disk::Disk;
 use crate::error::{Damage, OpenError};
 use crate::format::meta::Meta;
 use crate::progress::Progress;
@@ -80,10 +79,5 @@ impl Verified {
 /// When there is no log, the disk refuses, or a file has an unknown version.
 pub fn verify(disk: &Arc<dyn Disk>, folder: &Path, how: &Verify) -> Result<Verified, OpenError> {
     let meta = recovery::read_meta(disk.as_ref(), folder)?;
-    // Before the log, which a writer only makes longer than it.
-    let max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
-    let checkpoint = read_file(disk.as_ref(), &folder.join("checkpoint"), max).ok();
-    let mut verified = recovery::verify(disk, folder, &meta, how)?;
-    verified.checkpoint = checkpoint;
-    Ok(verified)
+    recovery::verify(disk, folder, &meta, how)
 }

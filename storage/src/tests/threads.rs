@@ -141,6 +141,32 @@ fn the_writer_keeps_its_promises_on_a_real_disk_over_many_segments() {
 }
 
 #[test]
+fn a_log_is_verified_whole_while_a_writer_is_busy_with_it() {
+    let disk = MemDisk::new();
+    let writer = Writer::spawn(create(&disk), Appending::default(), 64).unwrap();
+    let shared: Arc<dyn crate::Disk> = Arc::new(disk);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let verified = std::thread::scope(|scope| {
+        let verifying = scope.spawn(|| {
+            let mut times = 0;
+            while !over.load(Ordering::SeqCst) || times == 0 {
+                let verified = crate::verify(&shared, &folder(), &crate::Verify::default());
+                assert_eq!(verified.unwrap().damage, None);
+                times += 1;
+            }
+            times
+        });
+        submit_all(&writer, 6, 200);
+        over.store(true, Ordering::SeqCst);
+        verifying.join().unwrap()
+    });
+    writer.stop().unwrap();
+    assert!(verified > 0);
+    let whole = crate::verify(&shared, &folder(), &crate::Verify::default()).unwrap();
+    assert_eq!((whole.damage, whole.payloads), (None, whole.events));
+}
+
+#[test]
 fn every_head_that_is_seen_leads_to_a_stream_that_can_be_read() {
     let writer = Writer::spawn(create(&MemDisk::new()), Appending::default(), 64).unwrap();
     let over = std::sync::atomic::AtomicBool::new(false);
