@@ -54,6 +54,8 @@ pub use self::format::meta::{Meta, ORIGIN_BYTES_MAX};
 pub use self::format::{FORMAT_VERSION, SUITE};
 pub use self::group::{BeforeSync, Group, Outcome};
 pub use self::heads::Head;
+#[cfg(any(test, feature = "testing"))]
+pub use self::heads::HeadsAlone;
 pub use self::log::{Log, LogOptions, NewLog, Opened, OpenedReadOnly, keeper_stream};
 pub use self::metrics::{Metrics, SYNC_BUCKETS_US};
 pub use self::position::{Address, Position};
