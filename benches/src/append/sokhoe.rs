@@ -163,6 +163,12 @@ impl Sokhoe {
         })
     }
 
+    /// Returns the log's reader.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     fn person(&self, number: usize) -> anyhow::Result<PersonId> {
         self.people
             .get(number)
