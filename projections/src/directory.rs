@@ -160,10 +160,9 @@ impl Directory {
         let seen = match filter {
             Filter::All => true,
             // A name that another facility stated is that facility's entry.
-            Filter::OnlyFacility(code) => {
-                let number = self.facility_numbers.get(code);
-                number.is_some() && card.said_by.as_ref() == number
-            }
+            Filter::OnlyFacility(code) => self.said(card, code),
+            // What one person opens says nothing about others.
+            Filter::Shared(sight) => self.said(card, sight.facility()),
         };
         let name = words(&card.name);
         seen && card.merged_into.is_none()
@@ -173,6 +172,11 @@ impl Directory {
                     asked.earliest() <= known.latest() && known.earliest() <= asked.latest()
                 })
             })
+    }
+
+    fn said(&self, card: &Card, facility: &str) -> bool {
+        let number = self.facility_numbers.get(facility);
+        number.is_some() && card.said_by.as_ref() == number
     }
 
     /// Tells whether a facility has entries of a person.

@@ -25,5 +25,5 @@ mod views;
 
 pub use directory::{Found, Query};
 pub use feed::{Ahead, Passed, Wanted};
-pub use record_view::{AsOf, HistoryPage, RecordView, Withheld};
+pub use record_view::{AsOf, HistoryPage, RecordView, Withheld, visible};
 pub use views::{ReadError, Views};

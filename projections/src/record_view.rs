@@ -284,11 +284,19 @@ fn position_of(streams: &Streams, as_of: AsOf) -> Result<u64, ReadError> {
     }
 }
 
-pub(crate) fn visible(filter: &Filter, event: &RecordedEvent) -> bool {
+/// Tells whether a reader sees an event, going by the event alone.
+#[must_use]
+pub fn visible(filter: &Filter, event: &RecordedEvent) -> bool {
     match filter {
         Filter::All => true,
         Filter::OnlyFacility(facility) => {
             event.event.facility.as_deref() == Some(facility.as_str())
+        }
+        Filter::Shared(sight) => {
+            let (facility, data) = (event.event.facility.as_deref(), &event.event.data);
+            sight
+                .hides(facility, &data.sections(), data.labels())
+                .is_none()
         }
     }
 }

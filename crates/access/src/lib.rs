@@ -13,13 +13,24 @@
     )
 )]
 
+mod decide;
+mod defaults;
+mod directive;
 mod policy;
 mod principal;
 mod rules;
 mod token;
 
+pub use decide::{
+    Because, Decision, EmergencyGrant, Outcome, POLICY_VERSION, PersonFacts, Question, Sight,
+    decide,
+};
+pub use defaults::{
+    DEFAULT_OTHERWISE, DEFAULTS, DefaultEffect, DefaultRule, Relation, default_for, defaults_table,
+};
+pub use directive::{Directive, directives};
 pub use policy::{
-    AppendRequest, Corrected, Decision, Denial, Filter, ReadDecision, may_append, may_prove,
+    AppendDecision, AppendRequest, Corrected, Denial, Filter, ReadDecision, may_append, may_prove,
     may_read, may_search, purpose_of_read,
 };
 pub use principal::{Principal, Purpose, PurposeError, Role, UnknownWord, role_of_sender};

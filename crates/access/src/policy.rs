@@ -5,6 +5,7 @@
 
 use sokhoe_record::{Kind, PersonId};
 
+use crate::decide::Sight;
 use crate::principal::{Principal, Purpose, PurposeError, Role, role_of_sender};
 use crate::rules::{
     APPEND_NOTHING, APPEND_RULES, AppendRule, PROVE_ANY, PROVE_WARD, READ_EMERGENCY, READ_FACILITY,
@@ -59,7 +60,7 @@ pub struct Denial {
 
 /// The answer to "may this be appended".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision<'a> {
+pub enum AppendDecision<'a> {
     /// It may.
     Allowed {
         /// The rule that allows it.
@@ -78,6 +79,8 @@ pub enum Filter {
     All,
     /// The entries of one facility.
     OnlyFacility(String),
+    /// The entries of one facility, and what one person opens to it of the others.
+    Shared(Sight),
 }
 
 /// The answer to "may this be read".
@@ -102,20 +105,20 @@ pub enum ReadDecision {
 /// Decides whether the caller may append the event.
 ///
 /// ```
-/// use sokhoe_access::{AppendRequest, Decision, Principal, may_append};
+/// use sokhoe_access::{AppendDecision, AppendRequest, Principal, may_append};
 /// use sokhoe_record::Kind;
 ///
 /// let operator = Principal::operator("root");
 /// let request = AppendRequest::of(Kind::EncounterRecorded, Some("99001"), None);
-/// assert!(matches!(may_append(&operator, &request), Decision::Allowed { .. }));
+/// assert!(matches!(may_append(&operator, &request), AppendDecision::Allowed { .. }));
 /// let request = AppendRequest::of(Kind::PersonErased, None, None);
-/// assert!(matches!(may_append(&operator, &request), Decision::Denied(_)));
+/// assert!(matches!(may_append(&operator, &request), AppendDecision::Denied(_)));
 /// ```
 #[must_use]
-pub fn may_append<'a>(principal: &'a Principal, request: &AppendRequest<'_>) -> Decision<'a> {
+pub fn may_append<'a>(principal: &'a Principal, request: &AppendRequest<'_>) -> AppendDecision<'a> {
     if request.kind.server_only() {
         let because = "only the server writes events of this kind";
-        return Decision::Denied(Denial {
+        return AppendDecision::Denied(Denial {
             rule: SERVER_ONLY,
             because,
         });
@@ -124,7 +127,7 @@ pub fn may_append<'a>(principal: &'a Principal, request: &AppendRequest<'_>) -> 
         .iter()
         .find(|rule| rule.roles.contains(&principal.role) && rule.kinds.hold(request.kind));
     match rule {
-        Some(rule) if within(rule, principal, request) => Decision::Allowed {
+        Some(rule) if within(rule, principal, request) => AppendDecision::Allowed {
             rule: rule.id,
             facility: if principal.role.staff() {
                 principal.facility.as_deref()
@@ -132,11 +135,11 @@ pub fn may_append<'a>(principal: &'a Principal, request: &AppendRequest<'_>) -> 
                 None
             },
         },
-        Some(rule) => Decision::Denied(Denial {
+        Some(rule) => AppendDecision::Denied(Denial {
             rule: rule.id,
             because: rule.scope.says(),
         }),
-        None => Decision::Denied(Denial {
+        None => AppendDecision::Denied(Denial {
             rule: APPEND_NOTHING,
             because: "this role does not send events of this kind",
         }),

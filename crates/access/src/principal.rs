@@ -98,6 +98,19 @@ closed_words! {
     Operations = "HOPERAT",
 }
 
+impl From<sokhoe_record::Purpose> for Purpose {
+    fn from(stated: sokhoe_record::Purpose) -> Self {
+        match stated {
+            sokhoe_record::Purpose::Treatment => Self::Treatment,
+            sokhoe_record::Purpose::Emergency => Self::Emergency,
+            sokhoe_record::Purpose::PatientRequest => Self::PatientRequest,
+            sokhoe_record::Purpose::PublicHealth => Self::PublicHealth,
+            sokhoe_record::Purpose::Research => Self::Research,
+            sokhoe_record::Purpose::Operations => Self::Operations,
+        }
+    }
+}
+
 impl Role {
     /// Whether the role belongs to a facility's staff: bound to one facility, states a purpose when it reads.
     #[must_use]

@@ -3,7 +3,7 @@
 //! Everything here may run on many threads at once; the writer has the last word on what only the
 //! order of the log decides.
 
-use sokhoe_access::{AppendRequest, Corrected, Decision, Principal, Role, may_append};
+use sokhoe_access::{AppendDecision, AppendRequest, Corrected, Principal, Role, may_append};
 use sokhoe_chain::{Aead, Batch, EventHeader, StreamKind};
 use sokhoe_codec::Stored;
 use sokhoe_record::{
@@ -187,13 +187,13 @@ fn authorise(
         }),
     };
     match may_append(principal, &request) {
-        Decision::Allowed { facility, .. } => {
+        AppendDecision::Allowed { facility, .. } => {
             if event.facility.is_none() {
                 event.facility = facility.map(str::to_owned);
             }
             Ok(())
         }
-        Decision::Denied(denial) => Err(Refusal::Forbidden {
+        AppendDecision::Denied(denial) => Err(Refusal::Forbidden {
             rule: denial.rule.0,
             because: denial.because,
         }),

@@ -176,12 +176,14 @@ impl App {
         };
         let survivor = self.survivor(person);
         let members = self.commands.opener().registry().members(survivor, None);
+        let visited = |facility: &str| {
+            let mut all = members.iter().chain([&survivor]);
+            all.any(|member| self.views.has_visited(*member, facility))
+        };
         let visible = match filter {
             Filter::All => true,
-            Filter::OnlyFacility(facility) => members
-                .iter()
-                .chain([&survivor])
-                .any(|member| self.views.has_visited(*member, facility)),
+            Filter::OnlyFacility(facility) => visited(facility),
+            Filter::Shared(sight) => visited(sight.facility()),
         };
         visible
             .then(|| Hit::of_identifier(survivor))

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sokhoe_access::Filter;
 use sokhoe_commands::{OpenedEvent, Opener, UnsealError, record_stream};
 use sokhoe_exchange::fhir::{render, rendered_type};
+use sokhoe_projections::visible;
 use sokhoe_record::{
     Data, Event, EventId, HistoryEntry, Instant, Occurred, PersonId, PersonRegistered,
     RecordedEvent, fold, history,
@@ -142,13 +143,8 @@ fn seen(
             Err(error) if error.erased() => continue,
             Err(error) => return Err(error),
         };
-        let visible = |event: &OpenedEvent| match filter {
-            Filter::All => true,
-            Filter::OnlyFacility(facility) => {
-                event.stored.event.facility.as_deref() == Some(facility)
-            }
-        };
-        events.extend(opened.into_iter().filter(visible).map(recorded));
+        let recorded = opened.into_iter().map(recorded);
+        events.extend(recorded.filter(|event| visible(filter, event)));
     }
     Ok((survivor, events))
 }

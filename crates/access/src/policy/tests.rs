@@ -25,10 +25,10 @@ fn citizen() -> Principal {
     caller(Role::Citizen, None, Some(person(1)))
 }
 
-fn rule(decision: &Decision<'_>) -> (&'static str, bool) {
+fn rule(decision: &AppendDecision<'_>) -> (&'static str, bool) {
     match decision {
-        Decision::Allowed { rule, .. } => (rule.0, true),
-        Decision::Denied(denial) => (denial.rule.0, false),
+        AppendDecision::Allowed { rule, .. } => (rule.0, true),
+        AppendDecision::Denied(denial) => (denial.rule.0, false),
     }
 }
 
@@ -51,7 +51,7 @@ fn staff_append_for_their_own_facility_only() {
         let filled = may_append(&staff, &missing);
         assert!(matches!(
             filled,
-            Decision::Allowed {
+            AppendDecision::Allowed {
                 facility: Some("99001"),
                 ..
             }

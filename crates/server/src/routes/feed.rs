@@ -39,7 +39,7 @@ pub(super) async fn follow(visit: Visit, request: Request) -> Answer {
     let own = match &filter {
         // Whoever sees everything sees it of one person: themselves.
         Filter::All => Some(visit.caller()?.person.ok_or_else(Problem::not_found)?),
-        Filter::OnlyFacility(_) => None,
+        Filter::OnlyFacility(_) | Filter::Shared(_) => None,
     };
     let known = ["after", "kind", "limit", "payload", "wait"];
     let query = Query::parse(request.uri().query(), &known)?;

@@ -197,6 +197,10 @@ fn entity_tag(person: &PersonId, version: u64, filter: &Filter, language: &str) 
     match filter {
         Filter::All => hasher.update(b"/all"),
         Filter::OnlyFacility(facility) => hasher.update(b"/facility/").update(facility.as_bytes()),
+        Filter::Shared(sight) => hasher
+            .update(b"/shared/")
+            .update(&sight.fingerprint())
+            .update(sight.facility().as_bytes()),
     };
     let digest = hasher.finalize().to_hex();
     format!("\"{}\"", digest.get(..32).unwrap_or_default())

@@ -141,7 +141,9 @@ pub(super) async fn event(visit: Visit, request: Request) -> Answer {
     match permitted(may_prove(caller, purpose, own.or(person)))? {
         Filter::All => {}
         // Staff of a facility see its own entries, so what an event says decides.
-        filter @ Filter::OnlyFacility(_) => app.is_visible(filter, id).await?,
+        filter @ (Filter::OnlyFacility(_) | Filter::Shared(_)) => {
+            app.is_visible(filter, id).await?
+        }
     }
     let place = visit.shared.prove()?;
     let proof = app.with_tree(move |app, tree| {
