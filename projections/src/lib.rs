@@ -17,6 +17,7 @@
 mod answers;
 mod directory;
 mod feed;
+pub mod health;
 mod names;
 mod record_view;
 mod runner;

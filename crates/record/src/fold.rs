@@ -4,11 +4,13 @@
 //! position that events carry. Corrections are applied first; an event that is void leaves no trace in the record,
 //! but stays in the history.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
     block::{Author, Label, Section, Source},
-    data::{MedicationRecorded, PregnancyRecorded, ProcedureRecorded, VaccinationRecorded},
+    data::{Data, MedicationRecorded, PregnancyRecorded, ProcedureRecorded, VaccinationRecorded},
     event::Event,
     id::{EventId, PersonId},
     time::{Instant, Occurred},
@@ -230,6 +232,30 @@ pub fn fold(person: PersonId, events: &[RecordedEvent]) -> Record {
         demographics,
         withheld: Vec::new(),
     }
+}
+
+/// An event that stands, with what it says now.
+#[derive(Debug, Clone)]
+pub struct InForce<'e> {
+    /// The event as recorded.
+    pub recorded: &'e RecordedEvent,
+    /// When it happened, corrections considered.
+    pub occurred_at: Occurred,
+    /// What it says, corrections considered.
+    pub data: Cow<'e, Data>,
+}
+
+/// Lists the events of a person that no correction voids, as corrections leave them, in log order; corrections
+/// themselves are left out. After a merge the caller passes the events of every member, as for [`fold`].
+pub fn in_force(person: PersonId, events: &[RecordedEvent]) -> Vec<InForce<'_>> {
+    let events = effective::effective(person, events).into_iter();
+    events
+        .map(|event| InForce {
+            recorded: event.recorded,
+            occurred_at: event.occurred_at,
+            data: event.data,
+        })
+        .collect()
 }
 
 /// Sorts entries by when they happened, then as they lie in the log.

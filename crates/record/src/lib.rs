@@ -53,7 +53,7 @@ pub use data::{
 pub use decimal::{Decimal, NotADecimal};
 pub use event::{Event, Incoming, Invalid, event_schemas, parse_event, read_event, validate};
 pub use field::FieldError;
-pub use fold::{Entry, Provenance, Record, RecordedEvent, consents, fold};
+pub use fold::{Entry, InForce, Provenance, Record, RecordedEvent, consents, fold, in_force};
 pub use history::{HistoryEntry, history};
 pub use id::{EventId, NotAnId, PersonId};
 pub use kind::Kind;

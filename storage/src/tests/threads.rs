@@ -150,7 +150,7 @@ fn a_log_is_verified_whole_while_a_writer_is_busy_with_it() {
         let verifying = scope.spawn(|| {
             let mut times = 0;
             while !over.load(Ordering::SeqCst) || times == 0 {
-                let verified = crate::verify(&shared, &folder(), &crate::Verify::default());
+                let verified = crate::verify(&shared, folder(), &crate::Verify::default());
                 assert_eq!(verified.unwrap().damage, None);
                 times += 1;
             }
@@ -162,7 +162,7 @@ fn a_log_is_verified_whole_while_a_writer_is_busy_with_it() {
     });
     writer.stop().unwrap();
     assert!(verified > 0);
-    let whole = crate::verify(&shared, &folder(), &crate::Verify::default()).unwrap();
+    let whole = crate::verify(&shared, folder(), &crate::Verify::default()).unwrap();
     assert_eq!((whole.damage, whole.payloads), (None, whole.events));
 }
 
