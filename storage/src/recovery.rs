@@ -322,8 +322,11 @@ fn walk_from(
             damage = check_closed(&walk, &files, segment, &stopped);
         } else {
             let mut judged = judge_last(&walk, segment, &stopped).map_err(io())?;
-            // A writer may have gone on since: what is damage stays where it is, what is new moves the end.
-            while let Verdict::Damaged(_) = &judged.verdict {
+            // A writer may have gone on since: what is damage stays where it is, what is new moves the end. A group
+            // that only its hashes or links speak against was whole, and no later look makes it another.
+            while let Verdict::Damaged(flaw) = &judged.verdict
+                && !flaw.kind.tampering()
+            {
                 let mut further = walk.segment(segment, stopped.offset, None).map_err(io())?;
                 if further.offset == stopped.offset {
                     break;
