@@ -289,19 +289,12 @@ fn shared(question: &Question<'_>, facility: &str) -> Decision {
             let stated = stated.copied().flatten().map(|(_, index)| index);
             let directive = stated.and_then(|index| facts.directives.get(index));
             if let Some(cell) = row.get_mut(section as usize) {
+                let open = rule.effect == DefaultEffect::Permit && (class == 0 || rule.labelled);
                 *cell = match directive {
                     Some(directive) if directive.denies() => Some(Because::Refused),
                     Some(_) => None,
-                    None if rule.effect == DefaultEffect::Permit
-                        && (class == 0 || rule.labelled) =>
-                    {
-                        None
-                    }
-                    None if question.purpose == Purpose::Emergency => {
-                        Some(Because::NotForEmergencies)
-                    }
-                    None if class == 0 => Some(Because::NoDirective),
-                    None => Some(Because::Labelled),
+                    None if open => None,
+                    None => Some(because(question.purpose, class)),
                 };
             }
             directives.extend(stated.filter(|index| !directives.contains(index)));
@@ -326,6 +319,15 @@ fn shared(question: &Question<'_>, facility: &str) -> Decision {
         rules,
         directives: directives.into_iter().filter_map(of).collect(),
         policy: POLICY_VERSION,
+    }
+}
+
+/// Why a cell is closed that nobody stated anything about.
+fn because(purpose: Purpose, class: usize) -> Because {
+    match (purpose, class) {
+        (Purpose::Emergency, _) => Because::NotForEmergencies,
+        (_, 0) => Because::NoDirective,
+        _ => Because::Labelled,
     }
 }
 

@@ -109,25 +109,11 @@ fn the_situations_of_privacy_consent_on_fhir_are_decided_as_told() {
         from_us: NOW + 1,
         ..permit(1, facility())
     };
-    let of_problems = |directive: Directive| Directive {
-        sections: vec![Section::Problems],
-        ..directive
-    };
-    let of_hiv = |directive: Directive| Directive {
-        labels: vec![Label::Hiv],
-        ..directive
-    };
     let emergencies_only = Directive {
         purpose: Purpose::Emergency,
         ..permit(1, facility())
     };
-    let written_by_staff = Directive {
-        own_words: false,
-        ..of_hiv(permit(1, facility()))
-    };
-    let elsewhere = Recipient::Facility("99003".to_owned());
     let refused = Some(Because::Refused);
-    let hiv: &[Label] = &[Label::Hiv];
     let rows: Vec<Situation<'_>> = vec![
         ("basic permit", vec![permit(1, facility())], &[], None),
         ("basic deny", vec![deny(1, facility())], &[], refused),
@@ -151,7 +137,7 @@ fn the_situations_of_privacy_consent_on_fhir_are_decided_as_told() {
         ),
         (
             "another facility",
-            vec![permit(1, elsewhere)],
+            vec![permit(1, elsewhere())],
             &[],
             Some(Because::NoDirective),
         ),
@@ -205,6 +191,39 @@ fn the_situations_of_privacy_consent_on_fhir_are_decided_as_told() {
             &[],
             refused,
         ),
+    ];
+    for (situation, directives, labels, expected) in rows {
+        assert_eq!(problems(directives, labels), expected, "{situation}");
+    }
+}
+
+fn of_problems(directive: Directive) -> Directive {
+    Directive {
+        sections: vec![Section::Problems],
+        ..directive
+    }
+}
+
+fn elsewhere() -> Recipient {
+    Recipient::Facility("99003".to_owned())
+}
+
+fn of_hiv(directive: Directive) -> Directive {
+    Directive {
+        labels: vec![Label::Hiv],
+        ..directive
+    }
+}
+
+#[test]
+fn a_label_is_opened_by_its_name_in_the_persons_own_words_only() {
+    let written_by_staff = Directive {
+        own_words: false,
+        ..of_hiv(permit(1, facility()))
+    };
+    let refused = Some(Because::Refused);
+    let hiv: &[Label] = &[Label::Hiv];
+    let rows: Vec<Situation<'_>> = vec![
         (
             "a label is not opened by a general permit",
             vec![permit(1, facility())],
