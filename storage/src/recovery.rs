@@ -8,7 +8,7 @@ use sokhoe_chain::note::NOTE_BYTES_MAX;
 
 use crate::cache::{self, Cached};
 use crate::clock::Clock;
-use crate::disk::{Access, Disk, read_file, read_full_at};
+use crate::disk::{Access, Disk, DiskFile, read_exact_at, read_file, read_full_at};
 use crate::error::{Damage, DamageKind, OpenError, segment_file};
 use crate::format::meta::{META_BYTES_MAX, Meta, MetaError};
 use crate::format::segment::{FOOTER_BYTES, SEGMENT_HEADER_BYTES, SegmentFooter};
@@ -61,6 +61,9 @@ pub struct Recovery {
 /// The part named where a log ends before the checkpoint beside it.
 pub(crate) const OWN_SIZE: &str = "size of the signed checkpoint";
 
+/// Bytes written again at once.
+const COPY_BYTES: usize = 1 << 20;
+
 /// Reads which log a folder holds.
 pub(crate) fn read_meta(disk: &dyn Disk, folder: &Path) -> Result<Meta, OpenError> {
     let bytes = match read_file(disk, &folder.join("meta"), META_BYTES_MAX) {
@@ -112,6 +115,8 @@ fn without_meta(disk: &dyn Disk, folder: &Path) -> Result<OpenError, OpenError> 
 /// How the last segment ends.
 #[derive(Debug)]
 struct LastSegment {
+    /// Where reading it began: what lies before is known to be synced.
+    read_from: u32,
     data_end: u32,
     verdict: Verdict,
     footer: SegmentFooter,
@@ -321,7 +326,7 @@ fn walk_from(
         if segment.data_end.is_some() {
             damage = check_closed(&walk, &files, segment, &stopped);
         } else {
-            let mut judged = judge_last(&walk, segment, &stopped).map_err(io())?;
+            let mut judged = judge_last(&walk, segment, &stopped, from).map_err(io())?;
             // A writer may have gone on since: what is damage stays where it is, what is new moves the end. A group
             // that only its hashes or links speak against was whole, and no later look makes it another.
             while let Verdict::Damaged(flaw) = &judged.verdict
@@ -333,7 +338,7 @@ fn walk_from(
                 }
                 further.events += stopped.events;
                 stopped = further;
-                judged = judge_last(&walk, segment, &stopped).map_err(io())?;
+                judged = judge_last(&walk, segment, &stopped, from).map_err(io())?;
             }
             if let Verdict::Damaged(flaw) = &judged.verdict {
                 damage = Some(walk.damage(segment.number, judged.data_end, flaw.clone()));
@@ -382,7 +387,12 @@ fn check_closed(
 }
 
 /// Judges what follows the last segment's valid groups.
-fn judge_last(walk: &Walk, segment: &Segment, stopped: &Stopped) -> io::Result<LastSegment> {
+fn judge_last(
+    walk: &Walk,
+    segment: &Segment,
+    stopped: &Stopped,
+    read_from: u32,
+) -> io::Result<LastSegment> {
     let data_end = stopped.offset;
     let first_position = segment.first_position.get();
     let footer = SegmentFooter {
@@ -405,6 +415,7 @@ fn judge_last(walk: &Walk, segment: &Segment, stopped: &Stopped) -> io::Result<L
     let clean_stop = walk.clean_stop && walk.groups_in_segment > 0;
     let verdict = tail::judge(&rest, flaw, &walk.expected, &footer_bytes, clean_stop);
     Ok(LastSegment {
+        read_from,
         data_end,
         verdict,
         footer,
@@ -434,6 +445,22 @@ fn report(walk: &Walk, files: &Files, last: Option<&LastSegment>) -> Recovery {
         torn,
         last_group_at_us: walk.expected.last_time_us,
     }
+}
+
+/// Writes what stands in a file between two offsets again, and syncs it.
+///
+/// Reading it does not show that it is on the disk: a system whose sync failed may keep the bytes in memory and take
+/// them for written, so that a later sync alone would pass them over.
+fn write_again(file: &dyn DiskFile, from: u64, end: u64) -> io::Result<()> {
+    let mut at = from;
+    while at < end {
+        let bytes = usize::try_from(end - at).map_or(COPY_BYTES, |rest| rest.min(COPY_BYTES));
+        let mut buffer = vec![0; bytes];
+        read_exact_at(file, &mut buffer, at)?;
+        file.write_at(&buffer, at)?;
+        at = at.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+    file.sync_all()
 }
 
 /// Checks that the log reaches the signed checkpoint.
@@ -495,7 +522,7 @@ fn note_head(note: Option<&[u8]>, meta: &Meta) -> (Option<NoteHead>, Option<Dama
 }
 
 impl Found {
-    /// Cuts a torn tail, closes the last segment where it is open, and syncs all that was accepted.
+    /// Cuts a torn tail, closes the last segment where it is open, and writes and syncs all that was accepted.
     pub(crate) fn close_tail(
         &mut self,
         disk: &Arc<dyn Disk>,
@@ -509,12 +536,14 @@ impl Found {
             .open(&folder.join(&name), Access::ReadWrite)
             .map_err(io_error("open", name.clone()))?;
         let end = u64::from(last.data_end) + FOOTER_BYTES as u64;
+        let from = u64::from(last.read_from);
         let closing = if last.verdict == Verdict::Closed {
-            file.set_len(end).and_then(|()| file.sync_all())
+            file.set_len(end)
+                .and_then(|()| write_again(file.as_ref(), from, end))
         } else {
             // Cut first, so that a crash in between leaves no bytes that look like more than a torn write.
             file.set_len(u64::from(last.data_end))
-                .and_then(|()| file.sync_all())
+                .and_then(|()| write_again(file.as_ref(), from, u64::from(last.data_end)))
                 .and_then(|()| write_footer(file.as_ref(), last.data_end, &last.footer_bytes))
         };
         closing.map_err(io_error("close", name))?;

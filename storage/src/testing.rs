@@ -19,6 +19,8 @@ pub enum Fault {
     NoSpace,
     /// A write puts down only its first half and then fails.
     HalfWritten,
+    /// A sync fails and forgets what it should have written: programs go on reading it, later syncs skip it.
+    Forgotten,
 }
 
 /// Which operations are counted for a fault.
@@ -127,7 +129,9 @@ impl State {
         match self.fault(operation) {
             None => Ok(()),
             Some(Fault::NoSpace) => Err(io::ErrorKind::StorageFull.into()),
-            Some(Fault::Io | Fault::HalfWritten) => Err(io::Error::from_raw_os_error(5)),
+            Some(Fault::Io | Fault::HalfWritten | Fault::Forgotten) => {
+                Err(io::Error::from_raw_os_error(5))
+            }
         }
     }
 }
@@ -221,8 +225,10 @@ impl Content {
     }
 
     fn sync(&mut self) {
-        self.synced.clone_from(&self.current);
-        self.writes.clear();
+        self.synced.resize(self.current.len(), 0);
+        for (offset, written) in self.writes.drain(..) {
+            write_into(&mut self.synced, offset, &written);
+        }
     }
 
     fn settle(&mut self, survivors: Survivors) {
@@ -257,18 +263,18 @@ fn offset_of(offset: u64) -> io::Result<usize> {
 }
 
 impl MemFile {
-    fn alive(&self, operation: Option<Operation>) -> io::Result<()> {
-        let mut state = lock(&self.disk.0);
-        if state.generation != self.generation {
-            return Err(io::ErrorKind::BrokenPipe.into());
+    fn alive(&self) -> io::Result<()> {
+        if lock(&self.disk.0).generation == self.generation {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::BrokenPipe.into())
         }
-        operation.map_or(Ok(()), |operation| state.check(operation))
     }
 }
 
 impl DiskFile for MemFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.alive(None)?;
+        self.alive()?;
         let content = lock(&self.content);
         let from = content
             .current
@@ -282,7 +288,7 @@ impl DiskFile for MemFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.alive(None)?;
+        self.alive()?;
         let fault = lock(&self.disk.0).fault(Operation::Write);
         let kept = match fault {
             None => bytes,
@@ -298,9 +304,19 @@ impl DiskFile for MemFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.alive(Some(Operation::Sync))?;
-        lock(&self.content).sync();
-        Ok(())
+        self.alive()?;
+        let fault = lock(&self.disk.0).fault(Operation::Sync);
+        let mut content = lock(&self.content);
+        match fault {
+            None => {
+                content.sync();
+                return Ok(());
+            }
+            Some(Fault::NoSpace) => return Err(io::ErrorKind::StorageFull.into()),
+            Some(Fault::Forgotten) => content.writes.clear(),
+            Some(Fault::Io | Fault::HalfWritten) => {}
+        }
+        Err(io::Error::from_raw_os_error(5))
     }
 
     fn sync_all(&self) -> io::Result<()> {
@@ -308,21 +324,22 @@ impl DiskFile for MemFile {
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.alive(None)?;
+        self.alive()?;
         let mut content = lock(&self.content);
         // A changed length survives a crash here; what matters to the log is that bytes beyond it are gone.
         content.current.resize(offset_of(bytes)?, 0);
         let current = content.current.clone();
         let synced_len = content.synced.len().min(current.len());
         content.synced.truncate(synced_len);
-        content
-            .writes
-            .retain(|(offset, written)| offset + written.len() <= current.len());
+        for (offset, written) in &mut content.writes {
+            written.truncate(current.len().saturating_sub(*offset));
+        }
+        content.writes.retain(|(_, written)| !written.is_empty());
         Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.alive(None)?;
+        self.alive()?;
         u64::try_from(lock(&self.content).current.len())
             .map_err(|_| io::ErrorKind::InvalidData.into())
     }

@@ -53,6 +53,37 @@ fn check(operation: Operation, fault: Fault) {
 }
 
 #[test]
+fn what_a_failed_sync_forgot_is_written_again_before_a_restart_takes_it_for_durable() {
+    for commits in 0..4 {
+        for crash_at_once in [false, true] {
+            let disk = MemDisk::new();
+            let mut log = create(&disk);
+            for n in 0..commits {
+                commit(&mut log, n..n + 1);
+            }
+            disk.fail(Operation::Sync, 1, Fault::Forgotten);
+            assert!(
+                log.commit(|group| group.push(&draft(1, 50, 100)).unwrap())
+                    .is_err()
+            );
+            drop(log);
+            // The process starts again on the running system, which still shows the group.
+            let mut opened = open(&disk);
+            let found = opened.log.reader().position().get();
+            if !crash_at_once {
+                commit(&mut opened.log, 60..63);
+            }
+            let promised = opened.log.reader().position().get();
+            drop(opened);
+            disk.crash(Survivors::None);
+            let reader = open(&disk).log.reader();
+            assert!(reader.position().get() >= promised, "{commits}: {found}");
+            assert_eq!(all(&reader).len() as u64, reader.position().get());
+        }
+    }
+}
+
+#[test]
 fn a_failed_sync_stops_the_log_for_good() {
     check(Operation::Sync, Fault::Io);
 }
