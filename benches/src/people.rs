@@ -127,3 +127,13 @@ fn event_id(round: u32, sequence: u64) -> String {
 fn number(person: u32) -> String {
     format!("099085{person:06}")
 }
+
+/// Writes the request for a person's record, as a clinician's system sends it.
+pub fn ask(request: &mut Vec<u8>, token: &str, person: &str) {
+    // Writing to memory does not fail.
+    let _ = write!(
+        request,
+        "GET /v1/people/{person} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\
+         sokhoe-purpose: TREAT\r\n\r\n"
+    );
+}

@@ -6,6 +6,7 @@
 
 mod message_db;
 mod process;
+mod served;
 mod sokhoe_server;
 mod tephra_server;
 mod umadb;
@@ -18,14 +19,11 @@ use clap::Parser;
 use sokhoe_benches::append::{
     self, HEADS, PAYLOAD_BYTES, ROWS, Sokhoe, Store, Tephra, Turns, Work,
 };
+use sokhoe_benches::child;
 use sokhoe_benches::numbers::grouped;
-use sokhoe_benches::report::Report;
-use sokhoe_benches::{child, disk, machine};
+use sokhoe_benches::report::{self, Begun, Report};
 
-use crate::message_db::MessageDb;
 use crate::sokhoe_server::SokhoeServer;
-use crate::tephra_server::TephraServer;
-use crate::umadb::UmaDb;
 
 /// Readers of the reading row.
 const READERS: usize = 64;
@@ -66,12 +64,14 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
-    std::fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# peers: the same appends and reads on other event stores");
-    machine::describe(&mut report, folder.path());
-    let disk = disk::measure(&mut report, folder.path())?;
+    let Begun {
+        mut report,
+        folder,
+        disk,
+    } = report::begin(
+        "# peers: the same appends and reads on other event stores",
+        &arguments.folder,
+    )?;
     let turns = Turns {
         rounds: arguments.rounds,
         time: Duration::from_secs_f64(arguments.seconds),
@@ -121,11 +121,11 @@ fn serve(
     let program = peers.join("bin/tephra-server");
     if present("tephra-server", &program) {
         let folder = folder.join("tephra-server");
-        stores.push(Box::new(TephraServer::start(&program, &folder, people)?));
+        stores.push(Box::new(tephra_server::start(&program, &folder, people)?));
     }
     let program = peers.join("python/bin/umadb");
     if present("UmaDB", &program) {
-        stores.push(Box::new(UmaDb::start(
+        stores.push(Box::new(umadb::start(
             &program,
             &folder.join("umadb"),
             people,
@@ -136,7 +136,7 @@ fn serve(
     if present("PostgreSQL", &program) && present("message-db", &message_db) {
         let folder = folder.join("postgres");
         let programs = &arguments.postgres;
-        stores.push(Box::new(MessageDb::start(
+        stores.push(Box::new(message_db::start(
             programs,
             &message_db,
             &folder,

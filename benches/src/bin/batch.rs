@@ -13,13 +13,12 @@ use std::time::Instant;
 use anyhow::ensure;
 use clap::Parser;
 use sokhoe_benches::child::{self, Server};
-use sokhoe_benches::disk;
 use sokhoe_benches::http;
-use sokhoe_benches::machine::{self, Counters};
+use sokhoe_benches::machine::Counters;
 use sokhoe_benches::numbers::grouped;
 use sokhoe_benches::people;
 use sokhoe_benches::random::Random;
-use sokhoe_benches::report::Report;
+use sokhoe_benches::report::{self, Begun};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -48,14 +47,11 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
-    std::fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line(
-        "# batch: events in streamed batches over HTTP, each line answered when it is durable",
-    );
-    machine::describe(&mut report, folder.path());
-    disk::measure(&mut report, folder.path())?;
+    let title =
+        "# batch: events in streamed batches over HTTP, each line answered when it is durable";
+    let Begun {
+        mut report, folder, ..
+    } = report::begin(title, &arguments.folder)?;
     let data = folder.path().join("data");
     people::register(&data, folder.path(), arguments.people)?;
     let token = people::token(&data)?;

@@ -19,11 +19,11 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Parser;
 use sokhoe_benches::child::{self, Server};
 use sokhoe_benches::http;
-use sokhoe_benches::machine::{self, Counters};
+use sokhoe_benches::machine::Counters;
 use sokhoe_benches::numbers::{Latencies, grouped};
 use sokhoe_benches::people;
 use sokhoe_benches::random::Random;
-use sokhoe_benches::report::Report;
+use sokhoe_benches::report::{self, Begun};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -63,11 +63,10 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
-    std::fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# feed: how far streams are behind what is appended");
-    machine::describe(&mut report, folder.path());
+    let title = "# feed: how far streams are behind what is appended";
+    let Begun {
+        mut report, folder, ..
+    } = report::begin(title, &arguments.folder)?;
     let data = folder.path().join("data");
     people::register(&data, folder.path(), arguments.people)?;
     let tokens = tokens(&data, arguments.consumers)?;

@@ -18,8 +18,8 @@ use bzip2::read::MultiBzDecoder;
 use clap::Parser;
 use serde_json::Value;
 use sokhoe_benches::numbers::{Samples, grouped};
-use sokhoe_benches::report::Report;
-use sokhoe_benches::{child, disk, machine};
+use sokhoe_benches::report::{self, Begun, Report};
+use sokhoe_benches::{child, machine};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -43,12 +43,12 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let arguments = Arguments::parse();
     let shared = std::env::var("SOKHOE_DATA").context("name the shared data in SOKHOE_DATA")?;
-    fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# fhir_import: resources of decompressed bundles into a new data folder");
-    machine::describe(&mut report, folder.path());
-    disk::measure(&mut report, folder.path())?;
+    let Begun {
+        mut report, folder, ..
+    } = report::begin(
+        "# fhir_import: resources of decompressed bundles into a new data folder",
+        &arguments.folder,
+    )?;
 
     let corpus = Corpus::read(&Path::new(&shared).join("health/synthea"))?;
     let copies = arguments.resources.div_ceil(corpus.resources);

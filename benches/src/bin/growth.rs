@@ -19,8 +19,8 @@ use clap::Parser;
 use sokhoe_benches::child::{self, Server};
 use sokhoe_benches::numbers::grouped;
 use sokhoe_benches::random::Random;
-use sokhoe_benches::report::Report;
-use sokhoe_benches::{disk, http, machine, people};
+use sokhoe_benches::report::{self, Begun, Report};
+use sokhoe_benches::{http, machine, people};
 
 /// Lines of one batch.
 const BATCH_LINES: u64 = 100_000;
@@ -52,12 +52,9 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
-    fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# growth: a city of a million people");
-    machine::describe(&mut report, folder.path());
-    disk::measure(&mut report, folder.path())?;
+    let Begun {
+        mut report, folder, ..
+    } = report::begin("# growth: a city of a million people", &arguments.folder)?;
     let data = folder.path().join("data");
     let events = load(&arguments, &data, &mut report)?;
     weigh(&data, events as f64, &mut report)?;
@@ -245,8 +242,7 @@ fn read(data: &Path, people: &[String], report: &mut Report) -> anyhow::Result<(
         people.len()
     ));
     let token = people::token(data)?;
-    let synced = std::process::Command::new("sync").status();
-    let dropped = synced.is_ok() && fs::write("/proc/sys/vm/drop_caches", "3").is_ok();
+    let dropped = machine::drop_caches();
     let server = Server::start(data)?;
     http::ready(&server.address)?;
     let people = Arc::new(people.to_vec());
@@ -256,7 +252,7 @@ fn read(data: &Path, people: &[String], report: &mut Report) -> anyhow::Result<(
         move |request: &mut Vec<u8>| {
             let nth = next.fetch_add(1, Ordering::Relaxed);
             if let Some(person) = people.get(nth) {
-                ask(request, &token, person);
+                people::ask(request, &token, person);
             }
         }
     })?;
@@ -269,7 +265,9 @@ fn read(data: &Path, people: &[String], report: &mut Report) -> anyhow::Result<(
         let turn = turn(&server, 8.0, |number| {
             let (token, people) = (token.clone(), Arc::clone(&people));
             let mut random = Random::from_seed(u64::from(number));
-            move |request: &mut Vec<u8>| ask(request, &token, &people[random.below(people.len())])
+            move |request: &mut Vec<u8>| {
+                people::ask(request, &token, &people[random.below(people.len())])
+            }
         })?;
         report.line(turn.line(name));
     }
@@ -304,16 +302,6 @@ impl Turn {
             answers.errors
         )
     }
-}
-
-fn ask(request: &mut Vec<u8>, token: &str, person: &str) {
-    request.extend_from_slice(
-        format!(
-            "GET /v1/people/{person} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\
-             sokhoe-purpose: TREAT\r\n\r\n"
-        )
-        .as_bytes(),
-    );
 }
 
 /// Opens without any cache: heads, registry, event ids and directory are made anew from the log.

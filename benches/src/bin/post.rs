@@ -17,10 +17,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::Parser;
 use sokhoe_benches::child::{self, Server};
-use sokhoe_benches::disk;
-use sokhoe_benches::machine::{self, Counters};
+use sokhoe_benches::machine::Counters;
 use sokhoe_benches::numbers::grouped;
-use sokhoe_benches::report::Report;
+use sokhoe_benches::report::{self, Begun};
 
 use sokhoe_benches::http::{self, Answers};
 use sokhoe_benches::people;
@@ -59,12 +58,12 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
-    std::fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# post: single events over HTTP, each answered when it is durable");
-    machine::describe(&mut report, folder.path());
-    disk::measure(&mut report, folder.path())?;
+    let Begun {
+        mut report, folder, ..
+    } = report::begin(
+        "# post: single events over HTTP, each answered when it is durable",
+        &arguments.folder,
+    )?;
 
     report.title("setup");
     let data = folder.path().join("data");

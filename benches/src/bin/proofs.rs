@@ -22,8 +22,8 @@ use sokhoe_benches::append::{self, Sokhoe, Store as _};
 use sokhoe_benches::child::{self, Server};
 use sokhoe_benches::numbers::{Latencies, Samples, grouped};
 use sokhoe_benches::random::Random;
-use sokhoe_benches::report::Report;
-use sokhoe_benches::{disk, http, load, machine, people};
+use sokhoe_benches::report::{self, Begun, Report};
+use sokhoe_benches::{http, load, machine, people};
 use sokhoe_chain::proof::{
     Consistency, Inclusion, prove_consistency, prove_inclusion, verify_consistency,
     verify_inclusion,
@@ -67,12 +67,9 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
-    std::fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# proofs: made, checked, signed");
-    machine::describe(&mut report, folder.path());
-    disk::measure(&mut report, folder.path())?;
+    let Begun {
+        mut report, folder, ..
+    } = report::begin("# proofs: made, checked, signed", &arguments.folder)?;
     large_tree(&arguments, &folder.path().join("tree"), &mut report)?;
     checkpoints(&arguments, folder.path(), &mut report)?;
     following(&arguments, &folder.path().join("append"), &mut report)?;

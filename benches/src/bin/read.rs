@@ -15,13 +15,12 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use sokhoe_benches::child::{self, Server};
-use sokhoe_benches::disk;
 use sokhoe_benches::http::{self, Answers};
 use sokhoe_benches::machine::{self, Counters};
 use sokhoe_benches::numbers::grouped;
 use sokhoe_benches::people;
 use sokhoe_benches::random::Random;
-use sokhoe_benches::report::Report;
+use sokhoe_benches::report::{self, Begun};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -53,12 +52,9 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(code);
     }
     let arguments = Arguments::parse();
-    std::fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# read: whole records over HTTP");
-    machine::describe(&mut report, folder.path());
-    disk::measure(&mut report, folder.path())?;
+    let Begun {
+        mut report, folder, ..
+    } = report::begin("# read: whole records over HTTP", &arguments.folder)?;
 
     report.title("setup");
     let data = folder.path().join("data");
@@ -78,7 +74,7 @@ fn main() -> anyhow::Result<ExitCode> {
     report.line(
         "turn           requests/s    p50 ms    p99 ms  p99.9 ms    max ms   errors   bytes/answer   CPU µs/request: server, client",
     );
-    let dropped = drop_caches();
+    let dropped = machine::drop_caches();
     let cold = bench(&arguments, &data)?;
     let next = Arc::new(AtomicUsize::new(0));
     let answers = cold.turn(u64::MAX, |_| {
@@ -87,7 +83,7 @@ fn main() -> anyhow::Result<ExitCode> {
             // A stride that meets everybody once, in no order of the log.
             let nth = next.fetch_add(1, Ordering::Relaxed);
             if nth < ids.len() {
-                ask(request, &token, &ids[nth * 7919 % ids.len()]);
+                people::ask(request, &token, &ids[nth * 7919 % ids.len()]);
             }
         }
     })?;
@@ -98,7 +94,7 @@ fn main() -> anyhow::Result<ExitCode> {
             let seed = u64::from(round) << 32 | u64::from(number);
             let (mut random, token, ids) =
                 (Random::from_seed(seed), token.clone(), Arc::clone(&ids));
-            move |request: &mut Vec<u8>| ask(request, &token, &ids[random.below(ids.len())])
+            move |request: &mut Vec<u8>| people::ask(request, &token, &ids[random.below(ids.len())])
         })?;
         let name = if round == 0 {
             "filling".to_owned()
@@ -122,22 +118,6 @@ fn main() -> anyhow::Result<ExitCode> {
         report.keep(name)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn ask(request: &mut Vec<u8>, token: &str, person: &str) {
-    request.extend_from_slice(
-        format!(
-            "GET /v1/people/{person} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\
-             sokhoe-purpose: TREAT\r\n\r\n"
-        )
-        .as_bytes(),
-    );
-}
-
-/// Asks the system to forget what it read; only root may.
-fn drop_caches() -> bool {
-    let synced = std::process::Command::new("sync").status();
-    synced.is_ok() && std::fs::write("/proc/sys/vm/drop_caches", "3").is_ok()
 }
 
 struct Bench<'a> {

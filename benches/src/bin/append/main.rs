@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use sokhoe_benches::append::{self, HEADS, PAYLOAD_BYTES, ROWS, Sokhoe, Store, Tephra, Work};
 use sokhoe_benches::numbers::grouped;
-use sokhoe_benches::report::Report;
-use sokhoe_benches::{disk, machine};
+use sokhoe_benches::report::{self, Begun, Report};
 
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -46,12 +45,14 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    std::fs::create_dir_all(&arguments.folder)?;
-    let folder = tempfile::tempdir_in(&arguments.folder)?;
-    let mut report = Report::default();
-    report.line("# append: events made durable in one process");
-    machine::describe(&mut report, folder.path());
-    let disk = disk::measure(&mut report, folder.path())?;
+    let Begun {
+        mut report,
+        folder,
+        disk,
+    } = report::begin(
+        "# append: events made durable in one process",
+        &arguments.folder,
+    )?;
     let bare = bare::measure()?;
     report.title("one core by itself");
     bare.print(&mut report);

@@ -168,6 +168,10 @@ fn say(sheet: &Sheet, output: &mut Output) -> anyhow::Result<()> {
         "\nThe key that checkpoints verify with: {}",
         sheet.vkey
     ))?;
+    output.line(
+        "Check the whole log, without trusting the server (with that key in a file: --vkey FILE):",
+    )?;
+    output.line(format!("  sokhoe verify {}", sheet.data_dir.display()))?;
     let written = sheet.data_dir.join(sheet::FILE);
     output.line(format!("All tokens and people: {}", written.display()))?;
     output.line("ctrl-c stops the server; the same command starts it again.")?;

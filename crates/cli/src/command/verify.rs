@@ -57,7 +57,7 @@ impl Judgement {
     fn next(self) -> &'static str {
         match self {
             Self::Intact => {
-                "keep the checkpoint printed here, apart from this machine: --since compares with it next time"
+                "keep a copy of the folder's checkpoint apart from this machine: --since compares with it next time"
             }
             Self::Unauthenticated => {
                 "give --vkey the key that was printed at the first start, to know who signed"
