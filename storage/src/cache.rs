@@ -15,6 +15,7 @@ use crate::format::meta::Meta;
 use crate::format::{FORMAT_VERSION, aligned, field, i64_at, put, u32_at, u64_at};
 use crate::heads::Moved;
 use crate::index::Entry;
+use crate::log::LogOptions;
 use crate::metrics::add;
 use crate::position::{Address, Position};
 use crate::recovery::NoteHead;
@@ -214,19 +215,21 @@ pub(crate) fn load(
     }
 }
 
-/// Writes the cache now and then, on a thread of its own.
+/// Writes the cache now and then, on a thread of its own where the log has such.
 #[derive(Debug)]
 pub(crate) struct Cacher {
     written: Position,
     every_events: u64,
+    in_background: bool,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Cacher {
-    pub(crate) fn new(written: Position, every_events: u64) -> Self {
+    pub(crate) fn new(written: Position, options: &LogOptions) -> Self {
         Self {
             written,
-            every_events,
+            every_events: options.cache_every_events,
+            in_background: options.in_background,
             thread: None,
         }
     }
@@ -243,6 +246,9 @@ impl Cacher {
             return;
         }
         self.written = position;
+        if !self.in_background {
+            return write(shared);
+        }
         let shared = Arc::clone(shared);
         let spawned = std::thread::Builder::new()
             .name("log-cache".into())

@@ -15,6 +15,7 @@ use crate::format::frame::append_frame;
 use crate::format::group::{FLAG_CLEAN_STOP, GROUP_HEADER_BYTES, TRAILER_BYTES};
 use crate::heads::{Head, Moved, StreamHash};
 use crate::index::{Entry, has_entry};
+use crate::planted::{Mistake, planted};
 use crate::position::{Address, Position};
 use crate::shared::{Durable, Shared};
 use crate::{REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX};
@@ -242,7 +243,9 @@ impl GroupBuilder {
         let hash = event_hash(&header);
         let offset = u64::try_from(self.group.buffer.len()).unwrap_or(u64::MAX);
         let address = self.group.start.plus(offset);
-        self.last_position += 1;
+        if !(planted(Mistake::ReusePosition) && self.group.count == 2) {
+            self.last_position += 1;
+        }
         let position = Position::new(self.last_position);
         append_frame(
             &mut self.group.buffer,

@@ -26,6 +26,7 @@ mod heads;
 mod index;
 mod log;
 mod metrics;
+mod planted;
 mod position;
 mod prepare;
 mod progress;

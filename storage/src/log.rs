@@ -32,8 +32,10 @@ pub struct LogOptions {
     pub group_bytes: usize,
     /// Events after which the heads are written to the cache, which bounds the next start's time after a crash.
     pub cache_every_events: u64,
-    /// Whether segments are prepared ahead on a thread of their own.
-    pub prepare_segments: bool,
+    /// Whether segments are prepared ahead and heads cached on threads of their own.
+    ///
+    /// Without them no segment is prepared, and every run of the same commands does the same to the disk.
+    pub in_background: bool,
     /// Who is told how far opening is.
     pub progress: Progress,
 }
@@ -45,7 +47,7 @@ impl Default for LogOptions {
             first_segment_bytes: 4 << 20,
             group_bytes: 2 << 20,
             cache_every_events: 2_000_000,
-            prepare_segments: true,
+            in_background: true,
             progress: Progress::default(),
         }
     }

@@ -30,7 +30,7 @@ impl Preparer {
     pub(crate) fn start(shared: &Shared, options: &LogOptions) -> io::Result<Self> {
         let (requests, wanted) = bounded::<u32>(1);
         let (done, ready) = bounded(1);
-        if !options.prepare_segments {
+        if !options.in_background {
             return Ok(Self {
                 requests: None,
                 ready: None,

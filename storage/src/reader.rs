@@ -17,6 +17,7 @@ use crate::format::frame::{FRAME_BYTES_MIN, FrameBytes, decode_frame, stated_len
 use crate::format::meta::Meta;
 use crate::heads::Head;
 use crate::metrics::Metrics;
+use crate::planted::{Mistake, planted};
 use crate::position::{Address, Position};
 use crate::recovery::NoteHead;
 use crate::shared::{Durable, LogStatus, Shared};
@@ -95,7 +96,7 @@ impl Reader {
     /// Replaces the stored checkpoint by a newer signed note, atomically; its size must be durable.
     ///
     /// # Errors
-    /// When it is no checkpoint of this log, or the disk refuses; the old note then still stands.
+    /// When it is no checkpoint of this log or ahead of what is durable, or the disk refuses; the old note then still stands.
     pub fn write_checkpoint(&self, note: &str) -> Result<(), WriteFailure> {
         let path = self.shared.folder.join("checkpoint");
         let failed = |source| WriteFailure::Io {
@@ -105,6 +106,10 @@ impl Reader {
         };
         let head = NoteHead::parse(note.as_bytes(), &self.shared.meta.origin)
             .map_err(|_| failed(std::io::ErrorKind::InvalidInput.into()))?;
+        // A checkpoint ahead of the log would call the next start's log shortened.
+        if head.size > self.position().get() && !planted(Mistake::CheckpointBeforeData) {
+            return Err(failed(std::io::ErrorKind::InvalidInput.into()));
+        }
         write_file_atomic(self.shared.disk.as_ref(), &path, note.as_bytes()).map_err(failed)?;
         self.shared.set_note(head);
         Ok(())

@@ -18,6 +18,7 @@ use crate::format::segment::{FOOTER_BYTES, SEGMENT_HEADER_BYTES, SegmentFooter, 
 use crate::group::{ClosedGroup, Completion, Outcome};
 use crate::log::LogOptions;
 use crate::metrics::add;
+use crate::planted::{Mistake, planted};
 use crate::position::{Address, Position};
 use crate::prepare::Preparer;
 use crate::segments::Segment;
@@ -66,7 +67,7 @@ impl Sink {
     /// Takes up the log where it ends; the epoch is that of this opening.
     pub(crate) fn new(shared: Arc<Shared>, options: &LogOptions, end: End) -> io::Result<Self> {
         let preparer = Preparer::start(&shared, options)?;
-        let cacher = cache::Cacher::new(end.cached_position, options.cache_every_events);
+        let cacher = cache::Cacher::new(end.cached_position, options);
         Ok(Self {
             shared,
             preparer,
@@ -105,6 +106,11 @@ impl Sink {
             return Ok(self.shared.durable());
         }
         let digest = self.seal(group);
+        if planted(Mistake::IndexBeforeLog) {
+            let mut tail = self.tail.clone();
+            tail.durable.position = Position::new(group.first_position);
+            self.shared.publish(group, &tail);
+        }
         self.write(group)?;
         self.advance(group, digest);
         self.shared.publish(group, &self.tail);
@@ -151,7 +157,9 @@ impl Sink {
         };
         put(&mut group.buffer, 0, &header.encode());
         let digest = group_digest(&group.buffer);
-        group.buffer.extend_from_slice(&encode_trailer(&digest));
+        if !planted(Mistake::DropTrailer) {
+            group.buffer.extend_from_slice(&encode_trailer(&digest));
+        }
         digest
     }
 
@@ -166,7 +174,9 @@ impl Sink {
             .write_at(&group.buffer, offset)
             .map_err(failed("write"))?;
         let began_us = self.shared.clock.now_us();
-        segment.file.sync_data().map_err(failed("sync"))?;
+        if !planted(Mistake::AcknowledgeUnsynced) {
+            segment.file.sync_data().map_err(failed("sync"))?;
+        }
         let took_us = self.shared.clock.now_us().saturating_sub(began_us);
         let counters = &self.shared.counters;
         counters.synced(u64::try_from(took_us).unwrap_or(0));
@@ -240,8 +250,10 @@ impl Sink {
         let disk = &self.shared.disk;
         disk.rename(&path, &target)
             .map_err(failure("name", name.clone()))?;
-        disk.sync_dir(&self.shared.folder.join("log"))
-            .map_err(failure("sync the folder of", name))?;
+        if !planted(Mistake::SkipFolderSync) {
+            disk.sync_dir(&self.shared.folder.join("log"))
+                .map_err(failure("sync the folder of", name))?;
+        }
         Ok(file)
     }
 

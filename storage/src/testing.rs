@@ -1,6 +1,7 @@
 //! A disk in memory for tests: faults on demand, and crashes that lose what was not synced.
 //!
-//! Single operations fail by their count; a crash keeps what was synced and, of the rest, what the test asks for.
+//! Single operations fail by their count; a crash keeps what was synced and, of the rest, what the test asks for: in
+//! order, or any part of it, torn between sectors, with names lost one by one.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,6 +10,16 @@ use std::sync::{Arc, Mutex};
 
 use crate::disk::{Access, Disk, DiskFile, DiskLock};
 use crate::sync::lock;
+
+mod content;
+mod names;
+mod random;
+
+pub use self::random::Random;
+pub use crate::planted::{Mistake, plant};
+
+use self::content::Content;
+use self::names::Names;
 
 /// What a fault does to an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,13 +30,17 @@ pub enum Fault {
     NoSpace,
     /// A write puts down only its first half and then fails.
     HalfWritten,
+    /// A read returns less than was asked for, which is no failure.
+    Short,
     /// A sync fails and forgets what it should have written: programs go on reading it, later syncs skip it.
     Forgotten,
 }
 
 /// Which operations are counted for a fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
+    /// Reads from files.
+    Read,
     /// Writes into files.
     Write,
     /// Syncs of files.
@@ -36,6 +51,10 @@ pub enum Operation {
     Rename,
     /// Creation of files.
     Create,
+    /// Removal of files.
+    Remove,
+    /// Cutting and extending files.
+    SetLen,
 }
 
 /// What a crash leaves of the writes since the last sync.
@@ -49,27 +68,20 @@ pub enum Survivors {
     First(usize),
     /// The first one's first so many bytes.
     Torn(usize),
-}
-
-#[derive(Clone, Debug, Default)]
-struct Content {
-    synced: Vec<u8>,
-    current: Vec<u8>,
-    /// Writes since the last sync.
-    writes: Vec<(usize, Vec<u8>)>,
+    /// Any of them and of the sectors within them, by a seed; any of the names given and taken, too.
+    Some(u64),
 }
 
 type Shared<T> = Arc<Mutex<T>>;
 
 #[derive(Debug, Default)]
 struct State {
-    /// Names as programs see them.
-    names: BTreeMap<PathBuf, Shared<Content>>,
-    /// Names that a crash leaves.
-    synced_names: BTreeMap<PathBuf, Shared<Content>>,
+    names: Names<Shared<Content>>,
     locks: Vec<PathBuf>,
     faults: Vec<(Operation, u64, Fault)>,
-    counts: BTreeMap<u8, u64>,
+    counts: BTreeMap<Operation, u64>,
+    /// Bytes by which files may still grow.
+    room: Option<u64>,
     /// Grows with each crash; older handles are dead.
     generation: u64,
 }
@@ -103,21 +115,15 @@ impl Drop for MemLock {
     }
 }
 
-impl Operation {
-    fn key(self) -> u8 {
-        match self {
-            Self::Write => 0,
-            Self::Sync => 1,
-            Self::SyncDir => 2,
-            Self::Rename => 3,
-            Self::Create => 4,
-        }
-    }
-}
-
 impl State {
+    fn end_process(&mut self) {
+        self.generation += 1;
+        self.locks.clear();
+        self.faults.clear();
+    }
+
     fn fault(&mut self, operation: Operation) -> Option<Fault> {
-        let count = self.counts.entry(operation.key()).or_default();
+        let count = self.counts.entry(operation).or_default();
         *count += 1;
         let count = *count;
         let hit =
@@ -127,12 +133,23 @@ impl State {
 
     fn check(&mut self, operation: Operation) -> io::Result<()> {
         match self.fault(operation) {
-            None => Ok(()),
+            None | Some(Fault::Short) => Ok(()),
             Some(Fault::NoSpace) => Err(io::ErrorKind::StorageFull.into()),
             Some(Fault::Io | Fault::HalfWritten | Fault::Forgotten) => {
                 Err(io::Error::from_raw_os_error(5))
             }
         }
+    }
+
+    /// Takes room for bytes by which a file grows.
+    fn take_room(&mut self, bytes: usize) -> bool {
+        let Some(room) = &mut self.room else {
+            return true;
+        };
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let left = room.checked_sub(bytes);
+        *room = left.unwrap_or(*room);
+        left.is_some()
     }
 }
 
@@ -146,29 +163,38 @@ impl MemDisk {
     /// Makes the n-th operation of a kind from now on fail, counted from 1.
     pub fn fail(&self, operation: Operation, nth: u64, fault: Fault) {
         let mut state = lock(&self.0);
-        let so_far = state.counts.get(&operation.key()).copied().unwrap_or(0);
+        let so_far = state.counts.get(&operation).copied().unwrap_or(0);
         state.faults.push((operation, so_far + nth, fault));
+    }
+
+    /// Lets files grow by so many bytes more; then there is no space, until more room is made.
+    pub fn limit(&self, room: Option<u64>) {
+        lock(&self.0).room = room;
     }
 
     /// Returns how many operations of a kind there were.
     #[must_use]
     pub fn count(&self, operation: Operation) -> u64 {
-        lock(&self.0)
-            .counts
-            .get(&operation.key())
-            .copied()
-            .unwrap_or(0)
+        lock(&self.0).counts.get(&operation).copied().unwrap_or(0)
     }
 
-    /// Takes the power away: open handles and locks die, unsynced names and writes are lost but for the survivors.
+    /// Ends the process: open handles and locks die, nothing is lost, and nothing becomes more durable by it.
+    pub fn kill(&self) {
+        lock(&self.0).end_process();
+    }
+
+    /// Takes the power away: as [`MemDisk::kill`], and unsynced names and writes are lost but for the survivors.
     pub fn crash(&self, survivors: Survivors) {
         let mut state = lock(&self.0);
-        state.generation += 1;
-        state.locks.clear();
-        state.faults.clear();
-        state.names = state.synced_names.clone();
-        for content in state.names.values() {
-            lock(content).settle(survivors);
+        state.end_process();
+        let seed = match survivors {
+            Survivors::Some(seed) => Some(seed),
+            _ => None,
+        };
+        let mut random = Random::new(seed.unwrap_or(0));
+        state.names.settle(seed.map(|_| &mut random));
+        for content in state.names.current().values() {
+            lock(content).settle(survivors, &mut random);
         }
     }
 
@@ -176,8 +202,8 @@ impl MemDisk {
     #[must_use]
     pub fn duplicate(&self) -> Self {
         let copy = Self::new();
-        for (path, content) in &lock(&self.0).names {
-            copy.put(path, &lock(content).current);
+        for (path, content) in lock(&self.0).names.current() {
+            copy.put(path, lock(content).bytes());
         }
         copy
     }
@@ -185,28 +211,21 @@ impl MemDisk {
     /// Returns a file's bytes.
     #[must_use]
     pub fn get(&self, path: &Path) -> Option<Vec<u8>> {
-        let content = lock(&self.0).names.get(path).cloned()?;
-        let bytes = lock(&content).current.clone();
+        let content = lock(&self.0).names.current().get(path).cloned()?;
+        let bytes = lock(&content).bytes().to_vec();
         Some(bytes)
     }
 
     /// Puts a file there, synced.
     pub fn put(&self, path: &Path, bytes: &[u8]) {
-        let content = Content {
-            synced: bytes.to_vec(),
-            current: bytes.to_vec(),
-            writes: Vec::new(),
-        };
-        let content = Arc::new(Mutex::new(content));
-        let mut state = lock(&self.0);
-        state.names.insert(path.to_path_buf(), Arc::clone(&content));
-        state.synced_names.insert(path.to_path_buf(), content);
+        let content = Arc::new(Mutex::new(Content::synced(bytes)));
+        lock(&self.0).names.put(path, content);
     }
 
     /// Returns all file names.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
-        lock(&self.0).names.keys().cloned().collect()
+        lock(&self.0).names.current().keys().cloned().collect()
     }
 
     fn file(&self, content: Shared<Content>, generation: u64) -> Arc<dyn DiskFile> {
@@ -215,46 +234,6 @@ impl MemDisk {
             content,
             generation,
         })
-    }
-}
-
-impl Content {
-    fn write(&mut self, offset: usize, bytes: &[u8]) {
-        write_into(&mut self.current, offset, bytes);
-        self.writes.push((offset, bytes.to_vec()));
-    }
-
-    fn sync(&mut self) {
-        self.synced.resize(self.current.len(), 0);
-        for (offset, written) in self.writes.drain(..) {
-            write_into(&mut self.synced, offset, &written);
-        }
-    }
-
-    fn settle(&mut self, survivors: Survivors) {
-        let (count, bytes_max) = match survivors {
-            Survivors::None => (0, 0),
-            Survivors::All => (usize::MAX, usize::MAX),
-            Survivors::First(count) => (count, usize::MAX),
-            Survivors::Torn(bytes) => (1, bytes),
-        };
-        let mut bytes = std::mem::take(&mut self.synced);
-        for (offset, written) in self.writes.drain(..).take(count) {
-            let kept = written.get(..bytes_max).unwrap_or(&written);
-            write_into(&mut bytes, offset, kept);
-        }
-        self.current.clone_from(&bytes);
-        self.synced = bytes;
-    }
-}
-
-fn write_into(bytes: &mut Vec<u8>, offset: usize, written: &[u8]) {
-    let end = offset + written.len();
-    if bytes.len() < end {
-        bytes.resize(end, 0);
-    }
-    if let Some(slot) = bytes.get_mut(offset..end) {
-        slot.copy_from_slice(written);
     }
 }
 
@@ -275,13 +254,17 @@ impl MemFile {
 impl DiskFile for MemFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.alive()?;
+        let mut wanted = buffer.len();
+        match lock(&self.disk.0).fault(Operation::Read) {
+            None => {}
+            Some(Fault::Short) => wanted = wanted.div_ceil(2),
+            Some(_) => return Err(io::Error::from_raw_os_error(5)),
+        }
         let content = lock(&self.content);
-        let from = content
-            .current
-            .get(offset_of(offset)?..)
-            .unwrap_or_default();
-        let count = from.len().min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(from) {
+        let from = content.bytes().get(offset_of(offset)?..);
+        let from = from.unwrap_or_default();
+        let count = from.len().min(wanted);
+        for (to, from) in buffer.iter_mut().zip(from.iter().take(count)) {
             *to = *from;
         }
         Ok(count)
@@ -289,15 +272,23 @@ impl DiskFile for MemFile {
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.alive()?;
-        let fault = lock(&self.disk.0).fault(Operation::Write);
-        let kept = match fault {
-            None => bytes,
-            Some(Fault::HalfWritten) => bytes.get(..bytes.len() / 2).unwrap_or_default(),
-            Some(_) => &[],
+        let offset = offset_of(offset)?;
+        let mut state = lock(&self.disk.0);
+        let mut content = lock(&self.content);
+        let grows = (offset + bytes.len()).saturating_sub(content.bytes().len());
+        let fault = match state.fault(Operation::Write) {
+            None if !state.take_room(grows) => Some(Fault::NoSpace),
+            fault => fault,
         };
-        lock(&self.content).write(offset_of(offset)?, kept);
+        let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
         match fault {
-            None => Ok(()),
+            None | Some(Fault::Short) => content.write(offset, bytes),
+            // What did fit is there, as on a disk that fills up.
+            Some(Fault::HalfWritten | Fault::NoSpace) => content.write(offset, half),
+            Some(_) => {}
+        }
+        match fault {
+            None | Some(Fault::Short) => Ok(()),
             Some(Fault::NoSpace) => Err(io::ErrorKind::StorageFull.into()),
             Some(_) => Err(io::Error::from_raw_os_error(5)),
         }
@@ -308,12 +299,12 @@ impl DiskFile for MemFile {
         let fault = lock(&self.disk.0).fault(Operation::Sync);
         let mut content = lock(&self.content);
         match fault {
-            None => {
+            None | Some(Fault::Short) => {
                 content.sync();
                 return Ok(());
             }
             Some(Fault::NoSpace) => return Err(io::ErrorKind::StorageFull.into()),
-            Some(Fault::Forgotten) => content.writes.clear(),
+            Some(Fault::Forgotten) => content.forget(),
             Some(Fault::Io | Fault::HalfWritten) => {}
         }
         Err(io::Error::from_raw_os_error(5))
@@ -325,22 +316,14 @@ impl DiskFile for MemFile {
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.alive()?;
-        let mut content = lock(&self.content);
-        // A changed length survives a crash here; what matters to the log is that bytes beyond it are gone.
-        content.current.resize(offset_of(bytes)?, 0);
-        let current = content.current.clone();
-        let synced_len = content.synced.len().min(current.len());
-        content.synced.truncate(synced_len);
-        for (offset, written) in &mut content.writes {
-            written.truncate(current.len().saturating_sub(*offset));
-        }
-        content.writes.retain(|(_, written)| !written.is_empty());
+        lock(&self.disk.0).check(Operation::SetLen)?;
+        lock(&self.content).set_len(offset_of(bytes)?);
         Ok(())
     }
 
     fn len(&self) -> io::Result<u64> {
         self.alive()?;
-        u64::try_from(lock(&self.content).current.len())
+        u64::try_from(lock(&self.content).bytes().len())
             .map_err(|_| io::ErrorKind::InvalidData.into())
     }
 }
@@ -348,22 +331,19 @@ impl DiskFile for MemFile {
 impl Disk for MemDisk {
     fn open(&self, path: &Path, _access: Access) -> io::Result<Arc<dyn DiskFile>> {
         let state = lock(&self.0);
-        let content = state
-            .names
-            .get(path)
-            .cloned()
-            .ok_or(io::ErrorKind::NotFound)?;
+        let content = state.names.current().get(path).cloned();
+        let content = content.ok_or(io::ErrorKind::NotFound)?;
         Ok(self.file(content, state.generation))
     }
 
     fn create_new(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = lock(&self.0);
         state.check(Operation::Create)?;
-        if state.names.contains_key(path) {
+        if state.names.current().contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let content = Shared::<Content>::default();
-        state.names.insert(path.to_path_buf(), Arc::clone(&content));
+        state.names.give(path, Arc::clone(&content));
         Ok(self.file(content, state.generation))
     }
 
@@ -374,30 +354,21 @@ impl Disk for MemDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = lock(&self.0);
         state.check(Operation::Rename)?;
-        let content = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.names.insert(to.to_path_buf(), content);
-        Ok(())
+        let renamed = state.names.rename(from, to);
+        renamed.then_some(()).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let removed = lock(&self.0).names.remove(path);
-        removed
-            .map(|_| ())
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        let mut state = lock(&self.0);
+        state.check(Operation::Remove)?;
+        let removed = state.names.take(path);
+        removed.then_some(()).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = lock(&self.0);
         state.check(Operation::SyncDir)?;
-        let inside = |name: &Path| name.parent() == Some(path);
-        state.synced_names.retain(|name, _| !inside(name));
-        let named: Vec<_> = state
-            .names
-            .iter()
-            .filter(|(name, _)| inside(name))
-            .map(|(name, content)| (name.clone(), Arc::clone(content)))
-            .collect();
-        state.synced_names.extend(named);
+        state.names.sync(path);
         Ok(())
     }
 
@@ -405,6 +376,7 @@ impl Disk for MemDisk {
         let state = lock(&self.0);
         let inside = state
             .names
+            .current()
             .keys()
             .filter(|name| name.parent() == Some(path));
         Ok(inside

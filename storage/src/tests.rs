@@ -3,11 +3,12 @@
 mod append;
 mod cached;
 mod committed;
-mod cycles;
+
 mod damage;
 mod faults;
 mod frozen;
 mod reopen;
+mod simulation;
 mod threads;
 mod tree;
 
@@ -40,7 +41,7 @@ fn options() -> LogOptions {
     LogOptions {
         segment_bytes: 1 << 20,
         first_segment_bytes: 1 << 20,
-        prepare_segments: false,
+        in_background: false,
         ..LogOptions::default()
     }
 }

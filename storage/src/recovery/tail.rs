@@ -13,6 +13,7 @@ use crate::format::group::{
 };
 use crate::format::segment::{FOOTER_BYTES, FOOTER_CRC_AT, FOOTER_MAGIC, check_crc};
 use crate::format::{Flaw, field};
+use crate::planted::{Mistake, planted};
 
 /// What the rest of the last segment is.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +61,8 @@ pub(super) fn judge(
     if anything_valid(rest, expected) {
         return Verdict::Damaged(flaw);
     }
-    match flip_that_explains(rest, expected) {
+    let explained = flip_that_explains(rest, expected);
+    match explained.filter(|_| !planted(Mistake::FlippedIsTorn)) {
         Some(bit) => Verdict::Damaged(Flaw {
             at: bit.byte,
             ..flaw

@@ -221,3 +221,18 @@ fn a_checkpoint_changed_behind_the_cache_is_checked_against_the_whole_tree() {
     );
     assert!(matches!(try_open(&disk), Err(OpenError::Damaged(_))));
 }
+
+#[test]
+fn a_first_group_that_was_torn_leaves_an_empty_segment_behind() {
+    let disk = MemDisk::new();
+    let mut log = create(&disk);
+    commit(&mut log, 0..2);
+    drop(log);
+    let good = disk.get(&segment(1)).unwrap();
+    disk.put(&segment(1), &good[..200]);
+    let mut log = open(&disk).log;
+    assert_eq!(log.reader().position(), Position::ZERO);
+    commit(&mut log, 0..2);
+    drop(log);
+    assert_eq!(all(&open(&disk).log.reader()).len(), 3);
+}

@@ -117,7 +117,7 @@ fn the_writer_keeps_its_promises_on_a_real_disk_over_many_segments() {
     let options = LogOptions {
         segment_bytes: 64 << 10,
         first_segment_bytes: 16 << 10,
-        prepare_segments: true,
+        in_background: true,
         cache_every_events: 200,
         ..LogOptions::default()
     };
