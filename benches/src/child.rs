@@ -17,7 +17,7 @@ const WORD: &str = "sokhoe";
 pub fn as_sokhoe() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1).peekable();
     let called = arguments.peek().is_some_and(|word| word == WORD);
-    called.then(|| sokhoe_cli::main(arguments))
+    called.then(|| sokhoe_cli::main(arguments, sokhoe_cli::Platform::default()))
 }
 
 fn command(arguments: &[&str]) -> anyhow::Result<Command> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sokhoe_chain::note::NOTE_BYTES_MAX;
 use sokhoe_chain::{EventHash, NodeHash, StreamId};
 
-use crate::disk::{read_file, read_full_at, write_file_atomic};
+use crate::disk::{Disk, read_file, read_full_at, write_file_atomic};
 use crate::error::{Damage, DamageKind, ReadError, WriteFailure, segment_file};
 use crate::format::frame::{FRAME_BYTES_MIN, FrameBytes, decode_frame, stated_length};
 use crate::format::meta::Meta;
@@ -61,6 +61,12 @@ impl Reader {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.shared.folder
+    }
+
+    /// Returns the disk that the data folder lies on.
+    #[must_use]
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.shared.disk
     }
 
     /// Returns how far the log is durable.

@@ -10,6 +10,7 @@ use sokhoe_server::Limits;
 
 use crate::environment::Environment;
 use crate::failure::usage;
+use crate::platform::Platform;
 
 pub(crate) use settings::Flags;
 use settings::Settings;
@@ -38,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) log_filter: String,
     /// The server's limits.
     pub(crate) limits: Limits,
+    /// What data folders are opened on.
+    pub(crate) platform: Platform,
     /// Variables that look like settings and are none; they are named in the log.
     pub(crate) unknown_variables: Vec<String>,
     /// Each setting with its value and where it came from, for the start's log line.
@@ -79,6 +82,7 @@ impl Config {
             },
             log_filter: settings.text("log.filter").to_owned(),
             limits,
+            platform: environment.platform.clone(),
             unknown_variables: settings::unknown_variables(environment),
             effective: settings.effective(),
         })

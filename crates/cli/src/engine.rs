@@ -3,6 +3,7 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use sokhoe_commands::{Commands, Settings, chain_of};
@@ -10,11 +11,12 @@ use sokhoe_projections::Views;
 use sokhoe_storage::{LogOptions, LogStatus, Step};
 
 use crate::clock;
-use crate::config::Folders;
+use crate::config::Config;
 use crate::folder;
 
-/// Opens a data folder with its keys, or makes both, and takes its lock.
-pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
+/// Opens the configured data folder with its keys, or makes both, and takes its lock.
+pub(crate) fn open(config: &Config) -> anyhow::Result<Commands> {
+    let folders = config.folders()?;
     make_private(&folders.data)?;
     let log = LogOptions {
         progress: clock::each_second(|step: Step| {
@@ -26,11 +28,12 @@ pub(crate) fn open(folders: &Folders) -> anyhow::Result<Commands> {
             } = step;
             tracing::info!("opening the log: {doing}, {done} of {total} {unit}");
         }),
-        ..LogOptions::default()
+        ..config.platform.log.clone()
     };
     let settings = Settings {
-        keys: folders.keys.clone(),
+        keys: folders.keys,
         log,
+        disk: Arc::clone(&config.platform.disk),
         ..Settings::new(&folders.data, folder::log_clock())
     };
     let commands = Commands::open(settings)?;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    sokhoe_cli::main(std::env::args_os())
+    sokhoe_cli::main(std::env::args_os(), sokhoe_cli::Platform::default())
 }

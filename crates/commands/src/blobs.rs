@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use sokhoe_access::{Principal, Role};
-use sokhoe_storage::{Disk, OsDisk, write_file_atomic};
+use sokhoe_storage::{Access, write_file_atomic};
 use sokhoe_vault::{BLOB_BYTES_MAX, BlobError};
 
 use crate::house::House;
@@ -57,10 +57,11 @@ impl House {
         let kept = self.opener.vault.persist_pending();
         kept.map_err(|error| failed(&error))?;
         let path = self.blob_path(&sealed.digest.to_string());
+        let disk = &self.settings.disk;
         let folder = path
             .parent()
-            .map_or(Ok(()), |folder| OsDisk.create_dir_all(folder));
-        let written = folder.and_then(|()| write_file_atomic(&OsDisk, &path, &sealed.bytes));
+            .map_or(Ok(()), |folder| disk.create_dir_all(folder));
+        let written = folder.and_then(|()| write_file_atomic(disk.as_ref(), &path, &sealed.bytes));
         written.map_err(|error| failed(&error))?;
         Ok(BlobReceipt {
             digest: sealed.digest.to_string(),
@@ -71,7 +72,8 @@ impl House {
     /// Whether content with this digest was stored.
     pub(crate) fn has_blob(&self, digest: &str) -> bool {
         let hex = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-        hex && self.blob_path(digest).is_file()
+        let disk = &self.settings.disk;
+        hex && disk.open(&self.blob_path(digest), Access::Read).is_ok()
     }
 
     fn blob_path(&self, digest: &str) -> PathBuf {

@@ -3,10 +3,10 @@
 //! Whatever lies here may be missing, old or damaged; it is then made anew from the log. Contents
 //! are sealed in chunks under a key of the log's own, as they hold what the log seals.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sokhoe_chain::{Aead, EventHeader, KeyCommitment, PayloadDigest, Salt, StreamId, StreamKind};
-use sokhoe_storage::{Disk, OsDisk, read_file, write_file_atomic};
+use sokhoe_storage::{Reader, read_file, write_file_atomic};
 use sokhoe_vault::{StreamKey, Vault};
 
 use crate::opening::Opener;
@@ -26,11 +26,12 @@ impl Opener {
             tracing::warn!(name, "a snapshot could not be sealed");
             return;
         };
-        let path = path(self.reader.folder(), name);
+        let disk = self.reader.disk();
+        let path = path(&self.reader, name);
         let folder = path
             .parent()
-            .map_or(Ok(()), |folder| OsDisk.create_dir_all(folder));
-        if let Err(error) = folder.and_then(|()| write_file_atomic(&OsDisk, &path, &bytes)) {
+            .map_or(Ok(()), |folder| disk.create_dir_all(folder));
+        if let Err(error) = folder.and_then(|()| write_file_atomic(disk.as_ref(), &path, &bytes)) {
             tracing::warn!(name, %error, "a snapshot is not written");
         }
     }
@@ -38,13 +39,13 @@ impl Opener {
     /// Reads a snapshot; `None` when there is none that can be used.
     #[must_use]
     pub fn read_cache(&self, name: &'static str) -> Option<Vec<u8>> {
-        read(self.reader.folder(), &self.vault, name)
+        read(&self.reader, &self.vault, name)
     }
 }
 
 /// Reads a snapshot before there is an opener.
-pub(crate) fn read(data: &Path, vault: &Vault, name: &'static str) -> Option<Vec<u8>> {
-    let bytes = read_file(&OsDisk, &path(data, name), FILE_BYTES_MAX).ok()?;
+pub(crate) fn read(reader: &Reader, vault: &Vault, name: &'static str) -> Option<Vec<u8>> {
+    let bytes = read_file(reader.disk().as_ref(), &path(reader, name), FILE_BYTES_MAX).ok()?;
     let plaintext = unsealed(vault, name, &bytes);
     if plaintext.is_none() {
         tracing::warn!(name, "a damaged or foreign snapshot is not used");
@@ -52,8 +53,8 @@ pub(crate) fn read(data: &Path, vault: &Vault, name: &'static str) -> Option<Vec
     plaintext
 }
 
-fn path(data: &Path, name: &str) -> PathBuf {
-    data.join("cache").join(name)
+fn path(reader: &Reader, name: &str) -> PathBuf {
+    reader.folder().join("cache").join(name)
 }
 
 fn stream(vault: &Vault, name: &str) -> StreamId {

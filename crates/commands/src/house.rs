@@ -39,10 +39,12 @@ pub struct Settings {
     pub clock: Clock,
     /// Events between two snapshots of the registry; where there are more people, as many as these.
     pub snapshot_events: u64,
+    /// The disk that the data folder lies on.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Settings {
-    /// Settings with defaults: keys in `<data>.keys`, origin `sokhoe.local/<log id>`.
+    /// Settings with defaults: keys in `<data>.keys`, origin `sokhoe.local/<log id>`, on the real disk.
     #[must_use]
     pub fn new(data: &Path, clock: Clock) -> Self {
         let mut keys = data.as_os_str().to_owned();
@@ -54,6 +56,7 @@ impl Settings {
             log: LogOptions::default(),
             clock,
             snapshot_events: 1_000_000,
+            disk: Arc::new(OsDisk),
         }
     }
 }
@@ -148,17 +151,16 @@ struct Signing {
 
 impl House {
     pub(crate) fn open(settings: Settings) -> Result<Self, HouseError> {
-        let disk: Arc<dyn Disk> = Arc::new(OsDisk);
-        let (log, vault, recovery) = open_log(&settings, &disk)?;
+        let (log, vault, recovery) = open_log(&settings)?;
         let reader = log.reader();
         let vault = Arc::new(vault);
         let catalogue =
             sokhoe_catalogue::open_folder(&settings.data).map_err(HouseError::Catalogue)?;
 
         let io = |doing| move |source| HouseError::Io { doing, source };
-        let (mut registry, from) = read_snapshot(&settings.data, &vault, &reader);
-        let known = keep_ids(&mut registry, from, &disk, &reader)
-            .map_err(io("open the index of event ids"))?;
+        let (mut registry, from) = read_snapshot(&vault, &reader);
+        let known =
+            keep_ids(&mut registry, from, &reader).map_err(io("open the index of event ids"))?;
         let opener = Opener {
             vault: Arc::clone(&vault),
             reader: reader.clone(),
@@ -283,10 +285,8 @@ impl Drop for House {
     }
 }
 
-fn open_log(
-    settings: &Settings,
-    disk: &Arc<dyn Disk>,
-) -> Result<(Log, Vault, Recovery), HouseError> {
+fn open_log(settings: &Settings) -> Result<(Log, Vault, Recovery), HouseError> {
+    let disk = &settings.disk;
     let folder = settings.data.clone();
     let log_error = |source| HouseError::Log {
         folder: folder.clone(),

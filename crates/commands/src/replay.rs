@@ -1,13 +1,12 @@
 //! The registry at start: from its snapshot and the log's tail.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sokhoe_chain::StreamKind;
 use sokhoe_registry::{IdRuns, Registry, changes_of};
-use sokhoe_storage::{Disk, Position, Progress, Reader, Step};
+use sokhoe_storage::{Position, Progress, Reader, Step};
 use sokhoe_vault::Vault;
 
 use crate::cache;
@@ -74,9 +73,9 @@ pub(crate) fn replay(
 }
 
 /// Reads the snapshot; an empty registry at position 0 when there is none that can be used.
-pub(crate) fn read_snapshot(data: &Path, vault: &Vault, reader: &Reader) -> (Registry, u64) {
+pub(crate) fn read_snapshot(vault: &Vault, reader: &Reader) -> (Registry, u64) {
     let nothing = || (Registry::new(), 0);
-    let Some(bytes) = cache::read(data, vault, SNAPSHOT) else {
+    let Some(bytes) = cache::read(reader, vault, SNAPSHOT) else {
         return nothing();
     };
     match Registry::restore(&bytes) {
@@ -90,14 +89,9 @@ pub(crate) fn read_snapshot(data: &Path, vault: &Vault, reader: &Reader) -> (Reg
 }
 
 /// Lets a registry that is true at a position keep its event ids beside the log.
-pub(crate) fn keep_ids(
-    registry: &mut Registry,
-    position: u64,
-    disk: &Arc<dyn Disk>,
-    reader: &Reader,
-) -> io::Result<u64> {
+pub(crate) fn keep_ids(registry: &mut Registry, position: u64, reader: &Reader) -> io::Result<u64> {
     let place = IdRuns {
-        disk: Arc::clone(disk),
+        disk: Arc::clone(reader.disk()),
         folder: reader.folder().join("cache/ids"),
         log: reader.meta().log_id,
         keys: Arc::new(reader.clone()),

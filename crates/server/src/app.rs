@@ -102,8 +102,8 @@ impl App {
 
     /// Returns the latest signed checkpoint; `None` before the first.
     pub(crate) async fn checkpoint(&self) -> Option<String> {
-        let path = self.commands.opener().reader().folder().join("checkpoint");
-        let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(path));
+        let reader = self.commands.opener().reader().clone();
+        let read = tokio::task::spawn_blocking(move || reader.checkpoint_note());
         read.await.ok()?.ok()
     }
 

@@ -4,8 +4,8 @@
 //! so that no one's id gets into a log.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
@@ -40,7 +40,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) tokens: Tokens,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) openapi: Bytes,
+    /// The description, written when it is first asked for.
+    pub(crate) openapi: OnceLock<Bytes>,
     /// Places for single events on their way.
     pub(crate) events: Semaphore,
     pub(crate) batches: Arc<Semaphore>,

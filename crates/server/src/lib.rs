@@ -31,8 +31,8 @@ mod resources;
 mod routes;
 mod search;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -73,7 +73,7 @@ impl Server {
             closing: closing.clone(),
             tokens: Tokens::new(app.verifier().clone(), limits.tokens_max),
             metrics: Arc::clone(&metrics),
-            openapi: openapi::describe(&limits, sokhoe_record::event_schemas()),
+            openapi: OnceLock::new(),
             events: Semaphore::new(limits.events_in_flight_max),
             batches: Arc::new(Semaphore::new(limits.batches_max)),
             large: Arc::new(Semaphore::new(limits.large_bodies_max)),

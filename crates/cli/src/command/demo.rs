@@ -43,7 +43,7 @@ pub(crate) fn run(
         .map_err(|error| usage(format!("--people: {error}")))?
         .with_visits_percent(arguments.visits);
     logging::say_configuration(config);
-    let commands = engine::open(&folders)?;
+    let commands = engine::open(config)?;
     let served = show(arguments, &city, &commands, &folders, config, output);
     engine::close(&commands).and(served)?;
     Ok(Outcome::Done)

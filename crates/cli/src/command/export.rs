@@ -100,7 +100,7 @@ fn of_folder(
         let folder = folders.data.display();
         return Err(usage(format!("{folder} is no data folder")));
     }
-    let commands = engine::open(&folders)?;
+    let commands = engine::open(config)?;
     let written = engine::views(&commands).and_then(|views| {
         let source = source_of(&commands.opener().reader().meta().log_id.0);
         let written = write_all(&views, &source, arguments, lines);

@@ -37,7 +37,7 @@ pub(crate) fn run(
         )));
     }
     let begun = clock::steady();
-    let commands = engine::open(&folders)?;
+    let commands = engine::open(config)?;
     let rebuilt = engine::views(&commands).and_then(|views| {
         let position = views.rebuild().context("rebuild the projections")?;
         let people = views.people_count();

@@ -9,12 +9,16 @@ use axum::http::{HeaderValue, Response};
 use bytes::Bytes;
 
 use crate::guard::{Answer, Visit};
+use crate::openapi::describe;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
 img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) async fn openapi(visit: Visit, _: Request) -> Answer {
-    Ok(fixed("application/json", visit.shared.openapi.clone()))
+    let shared = &visit.shared;
+    let described = || describe(&shared.limits, sokhoe_record::event_schemas());
+    let description = shared.openapi.get_or_init(described).clone();
+    Ok(fixed("application/json", description))
 }
 
 pub(super) async fn docs(_: Visit, _: Request) -> Answer {

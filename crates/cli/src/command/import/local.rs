@@ -30,7 +30,7 @@ pub(super) fn import(
     config: &Config,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let commands = engine::open(&config.folders()?)?;
+    let commands = engine::open(config)?;
     let derive = |parts: &[&[u8]]| commands.derive(parts);
     let received = Instant::from_micros(clock::now_us());
     let source = arguments.source.as_deref().unwrap_or(SOURCE);
