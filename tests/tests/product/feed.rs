@@ -4,10 +4,11 @@
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::dice::Dice;
 use crate::home::{Home, PATIENCE};
 use crate::peer::{Request, connect, parse};
 use crate::sent::{FACILITY, registration, weight};
@@ -18,18 +19,6 @@ const PEOPLE: u64 = 20;
 
 /// One event as a consumer sees it: position and id.
 type Seen = (u64, String);
-
-/// Pseudo-random numbers; the seed stands in every failure.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Form {
@@ -131,9 +120,7 @@ fn parse_cut(bytes: &[u8]) -> String {
 
 #[test]
 fn killed_consumers_that_come_back_have_seen_the_log_once_and_in_order() {
-    let seed = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(1, |since| u64::from(since.subsec_nanos()) | 1);
+    let seed = Dice::fresh_seed();
     let home = Home::new();
     home.serve().stop();
     let token = home.hospital(FACILITY);
@@ -157,7 +144,7 @@ fn killed_consumers_that_come_back_have_seen_the_log_once_and_in_order() {
                     let mut consumer = Consumer {
                         addr: served.addr,
                         token,
-                        dice: Dice(seed + 2 * number as u64),
+                        dice: Dice::new(seed + number as u64),
                         seen: Vec::new(),
                         after: 0,
                     };

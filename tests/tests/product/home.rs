@@ -111,9 +111,15 @@ impl Home {
 
     /// Serves the folder under settings given by environment variables.
     pub(crate) fn serve_with(&self, settings: &[(&str, &str)]) -> Served {
+        let begun = self.begin_serving(settings);
+        begun.ready().unwrap_or_else(|died| panic!("{died}"))
+    }
+
+    /// Starts to serve the folder, which may well come to nothing.
+    pub(crate) fn begin_serving(&self, settings: &[(&str, &str)]) -> Starting {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.envs(settings.iter().copied());
-        Served::start(command, &self.path().join("serve.log"), |line| {
+        Starting::start(command, &self.path().join("serve.log"), |line| {
             line.strip_prefix("listens").and_then(address_in)
         })
     }
@@ -123,14 +129,15 @@ impl Home {
         let people = people.to_string();
         let command = self.command(&["demo", "--people", &people, "--listen", "127.0.0.1:0"]);
         let sheet = self.data().join("demo.json");
-        Served::start(command, &self.path().join("demo.log"), move |line| {
+        let begun = Starting::start(command, &self.path().join("demo.log"), move |line| {
             // The last line said; the sheet is written before it.
             line.starts_with("ctrl-c").then(|| {
                 let sheet = std::fs::read(&sheet).expect("demo.json");
                 let sheet: Value = serde_json::from_slice(&sheet).expect("JSON");
                 address_in(sheet["base_url"].as_str().expect("base_url")).expect("an address")
             })
-        })
+        });
+        begun.ready().unwrap_or_else(|died| panic!("{died}"))
     }
 
     /// What `demo.json` says.
@@ -260,7 +267,13 @@ pub(crate) struct Served {
     log: PathBuf,
 }
 
-impl Served {
+/// A program that was started and has not yet said that it serves.
+pub(crate) struct Starting {
+    served: Served,
+    found: mpsc::Receiver<SocketAddr>,
+}
+
+impl Starting {
     /// Starts the command and reads what it says until `ready` finds the address in a line.
     fn start(
         mut command: Command,
@@ -280,17 +293,40 @@ impl Served {
                 }
             }
         });
-        let log = log.to_owned();
-        match found.recv_timeout(PATIENCE) {
-            Ok(addr) => Self { child, addr, log },
+        let served = Served {
+            child,
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            log: log.to_owned(),
+        };
+        Self { served, found }
+    }
+
+    /// Waits until it serves, or says how it died before.
+    pub(crate) fn ready(self) -> Result<Served, String> {
+        let mut served = self.served;
+        match self.found.recv_timeout(PATIENCE) {
+            Ok(addr) => {
+                served.addr = addr;
+                Ok(served)
+            }
             Err(error) => {
-                let _ = child.kill();
-                let said = std::fs::read_to_string(log).unwrap_or_default();
-                panic!("the server did not start ({error}): {said}");
+                let ended = served.child.try_wait();
+                served.kill();
+                let said = served.said();
+                Err(format!(
+                    "the server did not start ({error}, {ended:?}): {said}"
+                ))
             }
         }
     }
 
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.served.kill();
+    }
+}
+
+impl Served {
     /// Stops the server as an operator does, and fails the test when it did not end well or warned.
     pub(crate) fn stop(mut self) {
         let pid = i32::try_from(self.child.id()).ok();
@@ -313,6 +349,11 @@ impl Served {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("SIGKILL");
         self.child.wait().expect("its end");
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn is_dead(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_some()
     }
 
     /// Begins a request with this token.

@@ -11,6 +11,8 @@
 mod bad_events;
 mod bad_input;
 mod crash;
+mod cycles;
+mod dice;
 mod doors;
 mod feed;
 mod fhir_import;
