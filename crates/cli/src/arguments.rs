@@ -63,15 +63,40 @@ pub(crate) enum Command {
     Catalogue(CatalogueCommand),
     /// Looks at clock, disk, limits, permissions and keys.
     Doctor(DoctorArguments),
-    /// Checks a data folder from its first byte: served, stopped, or a copy. Needs no server and no keys.
+    /// Writes a file that shows a person's chains, or one event, to whoever trusts neither server nor operator.
+    Evidence(EvidenceArguments),
+    /// Checks a data folder from its first byte: served, stopped, or a copy; or evidence. Needs no server and no keys.
     /// Exit codes: 0 intact, 10 tampered, 11 damaged, 12 could not check.
     Verify(VerifyArguments),
+}
+
+/// `sokhoe evidence`.
+#[derive(Debug, Args)]
+#[group(id = "about", required = true, multiple = false, args = ["person", "event"])]
+pub(crate) struct EvidenceArguments {
+    /// The person whose chains are shown, complete as of a commitment to all heads.
+    #[arg(long, value_name = "ID")]
+    pub(crate) person: Option<String>,
+    /// One event, which shows nothing of what else there is; from a data folder only.
+    #[arg(long, value_name = "ID", conflicts_with = "to")]
+    pub(crate) event: Option<String>,
+    /// Adds the key of each event, so that its contents can be read and matched; from a server, with the person's own token.
+    #[arg(long, requires = "to")]
+    pub(crate) open: bool,
+    #[command(flatten)]
+    pub(crate) folders: FolderFlags,
+    /// A running server (http://127.0.0.1:PORT) instead of a data folder; token in SOKHOE_TOKEN.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["data", "keys"])]
+    pub(crate) to: Option<String>,
+    /// A new file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 /// `sokhoe verify`.
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// The data folder.
+    /// The data folder, or a file of evidence.
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
     /// Key folder: the digests of its files are checked, no key is opened.
@@ -396,6 +421,7 @@ impl Command {
             Self::Catalogue(CatalogueCommand::List(list)) => &list.folders,
             Self::Catalogue(CatalogueCommand::Check(check)) => &check.folders,
             Self::Doctor(doctor) => &doctor.folders,
+            Self::Evidence(evidence) => &evidence.folders,
             Self::Verify(_) => return (FolderFlags::default(), None),
         };
         (folders.clone(), None)

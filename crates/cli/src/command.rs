@@ -3,6 +3,7 @@
 mod catalogue;
 pub(crate) mod demo;
 mod doctor;
+mod evidence;
 mod export;
 mod import;
 mod rebuild;
@@ -41,6 +42,7 @@ pub(crate) fn run(
         Command::Token(token) => token::run(token, &config, output),
         Command::Catalogue(command) => catalogue::run(command, &config, environment, output),
         Command::Doctor(doctor) => doctor::run(doctor, &config, output),
+        Command::Evidence(evidence) => evidence::run(evidence, &config, environment, output),
         Command::Verify(verify) => verify::run(verify, output),
     }
 }

@@ -6,6 +6,8 @@
     reason = "a test says so loudly"
 )]
 
+#[path = "commands/evidence.rs"]
+mod evidence;
 #[path = "commands/verify.rs"]
 mod verify;
 

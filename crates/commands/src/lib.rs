@@ -18,6 +18,7 @@ mod cache;
 mod checkpoints;
 mod content;
 mod enrich;
+mod evidence;
 mod house;
 mod keeper;
 mod lookup;
@@ -42,6 +43,7 @@ use sokhoe_storage::{Frame, LogStatus, Metrics, ReadError, Recovery, TreeStore, 
 
 pub use blobs::BlobReceipt;
 pub use content::ContentDigest;
+pub use evidence::{Chain, EVIDENCE_EVENTS_MAX, Evidence, EvidenceError, ShownEvent};
 pub use house::{HouseError, Settings, SignError};
 pub use keeper::{Commitment, KeepError};
 pub use opening::{OpenedEvent, Opener, UnsealError};
@@ -210,6 +212,32 @@ impl Commands {
         from: Option<u64>,
     ) -> Result<EventProof, ProveError> {
         self.house.prove(tree, frame, from)
+    }
+
+    /// Shows one stored event to whoever trusts nobody here; `open` adds what opens it and no other. Blocks.
+    ///
+    /// # Errors
+    /// Why there is no evidence; some that does not hold is never returned.
+    pub fn evidence_of_event(
+        &self,
+        tree: &TreeStore,
+        frame: Frame,
+        open: bool,
+    ) -> Result<Evidence, EvidenceError> {
+        self.house.evidence_of_event(tree, frame, open)
+    }
+
+    /// Shows a person's chains as of the latest commitment to all heads, those merged into the record too. Blocks.
+    ///
+    /// # Errors
+    /// As for [`Commands::evidence_of_event`]; `NotCommitted` where no commitment covers the person yet.
+    pub fn evidence_of_person(
+        &self,
+        tree: &TreeStore,
+        person: PersonId,
+        open: bool,
+    ) -> Result<Evidence, EvidenceError> {
+        self.house.evidence_of_person(tree, person, open)
     }
 
     /// Returns whether the log takes events, and if not, why.

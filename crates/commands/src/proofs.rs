@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sokhoe_chain::proof::Inclusion;
 use sokhoe_chain::tree::event_leaf;
-use sokhoe_chain::{Checkpoint, CheckpointError, HeadProof, NodeHash, SignedNote};
+use sokhoe_chain::{Checkpoint, CheckpointError, HeadProof, NodeHash, SignedNote, StreamId};
 use sokhoe_record::EventId;
 use sokhoe_registry::Digests;
 use sokhoe_storage::{Frame, Position, ReadError, TreeStore};
@@ -14,7 +14,7 @@ use crate::house::House;
 use crate::keeper::{Commitment, KeepError};
 
 /// How long a proof waits for the checkpoint that covers what was just committed.
-const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const CHECKPOINT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often it looks.
 const CHECKPOINT_LOOK: Duration = Duration::from_millis(50);
 
@@ -115,14 +115,7 @@ impl House {
         if !tree.wait_for(checkpoint.size, CHECKPOINT_TIMEOUT) {
             return Err(ProveError::NotYet);
         }
-        let inclusion_of = |frame: &Frame| {
-            tree.prove_inclusion(&Inclusion {
-                index: frame.position.get() - 1,
-                size: checkpoint.size,
-                leaf: event_leaf(&frame.hash()),
-                root: checkpoint.root,
-            })
-        };
+        let inclusion_of = |frame: &Frame| inclusion(tree, frame, &checkpoint);
         let head = match commitment {
             Some(commitment) => self.head_of(&frame, commitment, &inclusion_of)?,
             None => None,
@@ -145,12 +138,7 @@ impl House {
         commitment: Arc<Commitment>,
         inclusion_of: &dyn Fn(&Frame) -> Result<Vec<NodeHash>, ReadError>,
     ) -> Result<Option<StreamProof>, ProveError> {
-        let stream = &frame.header.stream;
-        let proved = commitment.prove(stream).or_else(|_| {
-            // What the cache held is spoiled: taken up again, the heads come from the log.
-            commitment.made_anew(&self.opener.reader)?.prove(stream)
-        });
-        let Some(proof) = proved? else {
+        let Some(proof) = self.committed_head(&commitment, &frame.header.stream)? else {
             return Ok(None);
         };
         let inclusion = inclusion_of(&commitment.event.frame)?;
@@ -161,8 +149,23 @@ impl House {
         }))
     }
 
+    /// Proves a stream's head as of a commitment; `None` when it had no event then.
+    pub(crate) fn committed_head(
+        &self,
+        commitment: &Commitment,
+        stream: &StreamId,
+    ) -> Result<Option<HeadProof>, ReadError> {
+        commitment.prove(stream).or_else(|_| {
+            // What the cache held is spoiled: taken up again, the heads come from the log.
+            commitment.made_anew(&self.opener.reader)?.prove(stream)
+        })
+    }
+
     /// Reads the stored checkpoint, waiting for one that covers a position.
-    fn checkpoint_of(&self, position: Position) -> Result<(String, Checkpoint), ProveError> {
+    pub(crate) fn checkpoint_of(
+        &self,
+        position: Position,
+    ) -> Result<(String, Checkpoint), ProveError> {
         let rounds = CHECKPOINT_TIMEOUT.as_millis() / CHECKPOINT_LOOK.as_millis();
         for _ in 0..=rounds {
             let note = self.opener.reader.checkpoint_note()?;
@@ -175,6 +178,20 @@ impl House {
         }
         Err(ProveError::NotYet)
     }
+}
+
+/// Proves a stored event's place in the checkpoint's tree.
+pub(crate) fn inclusion(
+    tree: &TreeStore,
+    frame: &Frame,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<NodeHash>, ReadError> {
+    tree.prove_inclusion(&Inclusion {
+        index: frame.position.get() - 1,
+        size: checkpoint.size,
+        leaf: event_leaf(&frame.hash()),
+        root: checkpoint.root,
+    })
 }
 
 fn consistency(

@@ -13,6 +13,7 @@
 )]
 
 mod cloud_event;
+pub mod evidence;
 pub mod fhir;
 mod refused;
 pub mod source;

@@ -4,6 +4,7 @@ mod admin;
 mod batch;
 mod catalogue;
 mod events;
+mod evidence;
 mod feed;
 mod fhir;
 mod health;
@@ -134,6 +135,9 @@ const PROVERS: &[Role] = &[
     Role::Guardian,
     Role::Auditor,
 ];
+
+/// Whom a whole chain may be shown to: the person's own side, and who checks on behalf of all.
+const WITNESSES: &[Role] = &[Role::Citizen, Role::Guardian, Role::Auditor];
 
 /// Who may change what all share; none of them reads records.
 const ADMINISTRATORS: &[Role] = &[Role::Admin, Role::Operator];
@@ -411,6 +415,23 @@ pub(crate) static ROUTES: &[Route] = &[
             "/v1/proofs/{event_id}",
             "Proves that an event is in the signed tree",
             |v, r| Box::pin(proofs::event(v, r)),
+        )
+    },
+    Route {
+        parameters: &[
+            (
+                "open",
+                Place::Query,
+                "true adds the keys of the events, so that contents can be read; for the person alone",
+            ),
+            PURPOSE,
+        ],
+        statuses: &[200, 400, 403, 404, 503],
+        access: Access::Roles(WITNESSES),
+        ..get(
+            "/v1/people/{id}/evidence",
+            "Shows a person's chains such that anybody can check them (storage/FORMAT.md)",
+            |v, r| Box::pin(evidence::of_person(v, r)),
         )
     },
     get("/openapi.json", "This description", |v, r| {

@@ -1,4 +1,4 @@
-//! `sokhoe verify`: checks a data folder from its first byte and says what that shows and what not.
+//! `sokhoe verify`: checks a data folder from its first byte, or evidence, and says what that shows and what not.
 //! Takes no lock, opens no key, changes nothing.
 
 use std::fs;
@@ -18,6 +18,7 @@ use crate::failure::{Outcome, usage};
 use crate::output::Output;
 
 mod besides;
+mod bundle;
 
 /// What it all comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -166,8 +167,30 @@ pub(crate) fn run(arguments: &VerifyArguments, output: &mut Output) -> anyhow::R
         .map(|path| read_kept(path, vkey.as_ref()))
         .transpose()?;
     let mut verdict = Verdict::new();
+    if arguments.path.is_file() {
+        bundle::check(&mut verdict, arguments, vkey.as_ref(), kept.as_ref())?;
+    } else {
+        folder(&mut verdict, arguments, vkey.as_ref(), kept.as_ref())?;
+    }
+    if verdict.next.is_empty() {
+        verdict.next = verdict.verdict.next();
+    }
+    if arguments.json {
+        output.json(&verdict)?;
+    } else {
+        say(&verdict, output)?;
+    }
+    Ok(verdict.verdict.outcome())
+}
+
+fn folder(
+    verdict: &mut Verdict,
+    arguments: &VerifyArguments,
+    vkey: Option<&VerifierKey>,
+    kept: Option<&Checkpoint>,
+) -> anyhow::Result<()> {
     let how = Verify {
-        kept: kept.as_ref().map(|kept| (kept.size, kept.root)),
+        kept: kept.map(|kept| (kept.size, kept.root)),
         payload_percent: arguments.sample,
         seed: arguments.seed,
         progress: clock::each_second(|step: Step| {
@@ -183,25 +206,19 @@ pub(crate) fn run(arguments: &VerifyArguments, output: &mut Output) -> anyhow::R
     let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     match verify_log(&disk, &arguments.path, &how) {
         Ok(verified) => {
-            take_in(&mut verdict, &verified, arguments.sample);
-            authenticate(&mut verdict, &verified, vkey.as_ref());
-            since(&mut verdict, &verified, kept.as_ref());
+            take_in(verdict, &verified, arguments.sample);
+            authenticate(verdict, &verified, vkey);
+            since(verdict, &verified, kept);
             besides::check(
-                &mut verdict,
+                verdict,
                 &arguments.path,
                 arguments.keys.as_deref(),
                 &verified,
             );
         }
-        Err(error) => could_not(&mut verdict, error)?,
+        Err(error) => could_not(verdict, error)?,
     }
-    verdict.next = verdict.verdict.next();
-    if arguments.json {
-        output.json(&verdict)?;
-    } else {
-        say(&verdict, output)?;
-    }
-    Ok(verdict.verdict.outcome())
+    Ok(())
 }
 
 fn read_vkey(path: &Path) -> anyhow::Result<VerifierKey> {

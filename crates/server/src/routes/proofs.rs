@@ -161,13 +161,13 @@ fn person_of(frame: &Frame) -> Option<PersonId> {
 }
 
 /// The caller's own person, when the two are one after merges.
-fn own(visit: &Visit, person: PersonId) -> Option<PersonId> {
+pub(super) fn own(visit: &Visit, person: PersonId) -> Option<PersonId> {
     let app = &visit.shared.app;
     let own = visit.caller().ok()?.person?;
     (app.survivor(own) == app.survivor(person)).then_some(own)
 }
 
-fn unproved(error: ProveError) -> Problem {
+pub(super) fn unproved(error: ProveError) -> Problem {
     match error {
         ProveError::NotYet => Problem::not_reached("the signed tree is not there yet; ask again"),
         ProveError::FromTooLarge { size } => {

@@ -1,0 +1,74 @@
+//! Evidence of a person's chains, for themselves, their guardian and auditors: what others are shown is less than a chain.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderValue, Response};
+use sokhoe_access::{Filter, Role, may_prove};
+use sokhoe_commands::{Commands, Evidence, EvidenceError};
+use sokhoe_exchange::evidence::Bundle;
+use sokhoe_record::PersonId;
+use sokhoe_storage::TreeStore;
+
+use crate::error::{Kind, Problem};
+use crate::guard::{Answer, Visit, permitted};
+use crate::query::Query;
+use crate::routes::proofs::{own, unproved};
+
+/// Shows a person's chains as one bundle; `open=true` adds the keys of the events, for the person alone.
+pub(super) async fn of_person(visit: Visit, request: Request) -> Answer {
+    let purpose = visit.purpose(&request)?;
+    let query = Query::parse(request.uri().query(), &["open"])?;
+    let open = query.flag("open")?;
+    let person = PersonId::parse(visit.part("id")?).map_err(|_| Problem::not_found())?;
+    let caller = visit.caller()?;
+    let own = own(&visit, person);
+    if permitted(may_prove(caller, purpose, own.or(Some(person))))? != Filter::All {
+        return Err(Problem::not_found());
+    }
+    if open && (caller.role != Role::Citizen || own.is_none()) {
+        let detail = "open: the keys of events are given to the person alone; leave it out";
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    let place = visit.shared.prove()?;
+    let bundle = visit.shared.app.with_tree(move |app, tree| {
+        let _place = place;
+        let evidence = gather(app.commands(), tree, person, open)?;
+        serde_json::to_vec(&Bundle::of(&evidence)).map_err(|error| Problem::internal(&error))
+    });
+    let mut response = Response::new(Body::from(bundle.await?));
+    let headers = response.headers_mut();
+    let media_type = HeaderValue::from_static("application/json");
+    headers.insert(CONTENT_TYPE, media_type);
+    let not_kept = HeaderValue::from_static("no-store");
+    headers.insert(CACHE_CONTROL, not_kept);
+    Ok(response)
+}
+
+/// A person whom no commitment covers yet is covered by one made now; later events wait for the hourly one.
+fn gather(
+    commands: &Commands,
+    tree: &TreeStore,
+    person: PersonId,
+    open: bool,
+) -> Result<Evidence, Problem> {
+    let evidence = match commands.evidence_of_person(tree, person, open) {
+        Err(EvidenceError::NotCommitted) if known(commands, person) => {
+            let committed = commands.commit_heads();
+            committed.map_err(|error| unproved(error.into()))?;
+            commands.evidence_of_person(tree, person, open)
+        }
+        evidence => evidence,
+    };
+    evidence.map_err(|error| match error {
+        EvidenceError::NotCommitted => Problem::not_found(),
+        EvidenceError::Prove(error) => unproved(error),
+        EvidenceError::TooMany => Problem::new(Kind::BadRequest, error.to_string()),
+        EvidenceError::Key(error) => Problem::internal(&error),
+    })
+}
+
+fn known(commands: &Commands, person: PersonId) -> bool {
+    let registry = commands.opener().registry();
+    registry.survivor(person, None).is_some()
+}
