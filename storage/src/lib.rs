@@ -17,7 +17,6 @@
 mod cache;
 mod clock;
 mod committed;
-mod disk;
 mod draft;
 mod error;
 mod format;
@@ -44,11 +43,13 @@ mod tree;
 mod verify;
 mod writer;
 
-pub use self::clock::Clock;
-pub use self::committed::{CommitmentEvent, CommittedHeads, heads_committed};
-pub use self::disk::{
+use sokhoe_disk as disk;
+pub use sokhoe_disk::{
     Access, Disk, DiskFile, DiskLock, OsDisk, read_exact_at, read_file, write_file_atomic,
 };
+
+pub use self::clock::Clock;
+pub use self::committed::{CommitmentEvent, CommittedHeads, heads_committed};
 pub use self::draft::{Draft, Stamped};
 pub use self::error::{AppendError, Damage, DamageKind, OpenError, ReadError, WriteFailure};
 pub use self::format::meta::{Meta, ORIGIN_BYTES_MAX};

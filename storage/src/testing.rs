@@ -3,7 +3,7 @@
 //! Single operations fail by their count; a crash keeps what was synced and, of the rest, what the test asks for: in
 //! order, or any part of it, torn between sectors, with names lost one by one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -370,6 +370,24 @@ impl Disk for MemDisk {
         state.check(Operation::SyncDir)?;
         state.names.sync(path);
         Ok(())
+    }
+
+    fn sync_filesystem(&self, _: &Path) -> io::Result<()> {
+        let mut state = lock(&self.0);
+        state.check(Operation::Sync)?;
+        let current = state.names.current();
+        current.values().for_each(|content| lock(content).sync());
+        let folders: BTreeSet<PathBuf> = current
+            .keys()
+            .filter_map(|path| Some(path.parent()?.to_path_buf()))
+            .collect();
+        folders.iter().for_each(|folder| state.names.sync(folder));
+        Ok(())
+    }
+
+    /// All files and folders are their owner's alone.
+    fn mode(&self, _: &Path) -> io::Result<u32> {
+        Ok(0o700)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {

@@ -287,6 +287,15 @@ impl Disk for OrderedDisk {
         self.call((Call::SyncDir, path), sync, nothing)
     }
 
+    fn sync_filesystem(&self, path: &Path) -> io::Result<()> {
+        let sync = || OsDisk.sync_filesystem(path);
+        self.call((Call::Sync, path), sync, nothing)
+    }
+
+    fn mode(&self, path: &Path) -> io::Result<u32> {
+        OsDisk.mode(path)
+    }
+
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
         OsDisk.list(path)
     }

@@ -10,7 +10,7 @@ use sokhoe_storage::{
     Clock, Disk, Log, LogOptions, NewLog, OpenError, OsDisk, Reader, Recovery, Submitter,
     TreeStore, WriteFailure, Writer,
 };
-use sokhoe_vault::{Vault, VaultError};
+use sokhoe_vault::{KeyFolder, Vault, VaultError, unused_by};
 use tokio::sync::{Semaphore, watch};
 
 use crate::checkpoints::Checkpoints;
@@ -39,7 +39,7 @@ pub struct Settings {
     pub clock: Clock,
     /// Events between two snapshots of the registry; where there are more people, as many as these.
     pub snapshot_events: u64,
-    /// The disk that the data folder lies on.
+    /// The disk that both folders lie on.
     pub disk: Arc<dyn Disk>,
 }
 
@@ -219,7 +219,7 @@ impl House {
         }
     }
 
-    /// Ends what writes to the cache: nothing is written there once the log's lock is given back.
+    /// Ends what writes to the cache: nothing is written there once another may open the folder.
     fn close_tree(&self) {
         let mut tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
         if let Tree::Open(open) = std::mem::replace(&mut *tree, Tree::Closed) {
@@ -257,16 +257,17 @@ impl House {
         if let Some(checkpoints) = checkpoints {
             checkpoints.stop(stopped.is_ok());
         }
-        let (_, durable) = stopped?;
-        if let Some(signing) = self
+        // Stopped in order or not: nothing is written once another may open the folder.
+        let signing = self
             .signer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        {
+            .take();
+        if let Some(signing) = signing {
             drop(signing.stop);
             let _ = signing.thread.join();
         }
+        let (_, durable) = stopped?;
         if let Err(error) = sign_head(&self.opener) {
             tracing::error!(error = %crate::chain_of(&error), "the last checkpoint is not signed");
         }
@@ -287,6 +288,7 @@ impl Drop for House {
 
 fn open_log(settings: &Settings) -> Result<(Log, Vault, Recovery), HouseError> {
     let disk = &settings.disk;
+    let keys = KeyFolder::new(Arc::clone(disk), &settings.keys);
     let folder = settings.data.clone();
     let log_error = |source| HouseError::Log {
         folder: folder.clone(),
@@ -306,23 +308,17 @@ fn open_log(settings: &Settings) -> Result<(Log, Vault, Recovery), HouseError> {
     };
     match open() {
         Ok(opened) => {
-            let vault =
-                Vault::open(&settings.keys, opened.log.meta().log_id).map_err(keys_error)?;
+            let vault = Vault::open(keys, opened.log.meta().log_id).map_err(keys_error)?;
             Ok((opened.log, vault, opened.recovery))
         }
         Err(OpenError::NoLog { .. }) => {
-            let mut id = [0; 16];
-            getrandom::fill(&mut id).map_err(|error| HouseError::Io {
-                doing: "make a random id",
-                source: std::io::Error::other(error),
-            })?;
-            let log_id = LogId(id);
             let made = disk.create_dir_all(&settings.data);
             made.map_err(|source| HouseError::Io {
                 doing: "make the data folder",
                 source,
             })?;
-            let vault = Vault::create(&settings.keys, log_id).map_err(keys_error)?;
+            let vault = new_vault(keys).map_err(keys_error)?;
+            let log_id = vault.log_id();
             let origin = settings
                 .origin
                 .clone()
@@ -343,6 +339,19 @@ fn open_log(settings: &Settings) -> Result<(Log, Vault, Recovery), HouseError> {
             Ok((log, vault, Recovery::default()))
         }
         Err(error) => Err(log_error(error)),
+    }
+}
+
+/// Makes the keys of a new log, or takes up those of a first start that ended before it made the log.
+fn new_vault(keys: KeyFolder) -> Result<Vault, VaultError> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id)?;
+    match Vault::create(keys.clone(), LogId(id)) {
+        Err(in_use @ VaultError::FolderNotEmpty { .. }) => match unused_by(keys.clone())? {
+            Some(log) => Vault::open(keys, log),
+            None => Err(in_use),
+        },
+        made => made,
     }
 }
 

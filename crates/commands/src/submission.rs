@@ -451,11 +451,17 @@ impl House {
     /// Waits until a position that the writer has given out is durable.
     pub(crate) async fn durable_at(&self, position: u64) -> Result<(), Refusal> {
         let mut durable = self.durable.clone();
-        let reached = durable.wait_for(|durable| *durable >= position);
-        match tokio::time::timeout(DURABLE_WAIT_MAX, reached).await {
-            Ok(Ok(_)) => Ok(()),
-            // The log has stopped before it came so far.
-            Ok(Err(_)) | Err(_) => Err(Refusal::Stopped),
+        let reader = &self.opener.reader;
+        // A log that stops tells of it here too; nothing becomes durable any more.
+        let settled = durable.wait_for(|durable| *durable >= position || !reader.status().open());
+        let reached = match tokio::time::timeout(DURABLE_WAIT_MAX, settled).await {
+            Ok(Ok(durable)) => *durable >= position,
+            Ok(Err(_)) | Err(_) => false,
+        };
+        if reached {
+            Ok(())
+        } else {
+            Err(Refusal::Stopped)
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Checking the digests of key files without using any key.
 
-use std::path::Path;
-
 use sokhoe_chain::LogId;
 
 use crate::error::VaultError;
+use crate::file::KeyFolder;
 use crate::key_service::{ROOT_FILE, RootKey};
 use crate::keyring::Keyring;
 use crate::manifest::Keks;
@@ -28,26 +27,30 @@ pub struct KeyFilesChecked {
 ///
 /// # Errors
 /// Names the first damaged file and the offset.
-pub fn check_key_files(dir: &Path, log: LogId) -> Result<KeyFilesChecked, VaultError> {
-    vault::check_folder(dir)?;
+pub fn check_key_files(
+    folder: impl Into<KeyFolder>,
+    log: LogId,
+) -> Result<KeyFilesChecked, VaultError> {
+    let folder = &folder.into();
+    vault::check_folder(folder)?;
     let mut files = 3;
-    if dir.join(ROOT_FILE).exists() {
-        RootKey::load(dir, log)?;
+    if folder.has(ROOT_FILE)? {
+        RootKey::load(folder, log)?;
         files += 1;
     }
-    LogSecrets::check(dir, log)?;
-    let generation = vault::current_generation(dir)?;
-    let manifest = manifest::check(dir, log, generation)?;
+    LogSecrets::check(folder, log)?;
+    let generation = vault::current_generation(folder)?;
+    let manifest = manifest::check(folder, log, generation)?;
     files += manifest
         .files
         .iter()
         .filter(|file| file.generation != 0)
         .count() as u64;
-    let shards = vault::read_shards(dir, log, &manifest)?;
-    let replayed = journal::read(dir, log, generation)?;
+    let shards = vault::read_shards(folder, log, &manifest)?;
+    let replayed = journal::read(folder, log, generation)?;
     let mut keyring = Keyring::new(log, manifest, Keks::none(), shards);
     if !keyring.add_all(&replayed.keys) {
-        let path = journal::path(dir, generation);
+        let path = journal::path(folder.dir(), generation);
         return Err(VaultError::damaged(
             &path,
             0,
@@ -59,4 +62,21 @@ pub fn check_key_files(dir: &Path, log: LogId) -> Result<KeyFilesChecked, VaultE
         keys: keyring.len(),
         torn_bytes: replayed.torn_bytes,
     })
+}
+
+/// Returns the log of a key folder under whose keys nothing was ever sealed; `None` when it holds a stream's key or is not
+/// a finished folder.
+///
+/// A first start makes the keys before the log: one that ended in between left such a folder, which the next one takes up.
+///
+/// # Errors
+/// Names the first damaged file and the offset.
+pub fn unused_by(folder: impl Into<KeyFolder>) -> Result<Option<LogId>, VaultError> {
+    let folder = folder.into();
+    if manifest::generations(&folder)? != [1] {
+        return Ok(None);
+    }
+    let log = LogSecrets::log_of(&folder)?;
+    let checked = check_key_files(folder, log)?;
+    Ok((checked.keys == 0 && checked.torn_bytes == 0).then_some(log))
 }

@@ -1,150 +1,184 @@
-//! The one owner of file access to the key folder: private, atomic, synced.
+//! The one way to the files of the key folder: private, atomic, synced.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sokhoe_chain::LogId;
+use sokhoe_disk::{Access, Disk, DiskFile, DiskLock, OsDisk, read_file, write_file_atomic};
 
 use crate::error::VaultError;
 
 const DIGEST_BYTES: usize = 32;
-const TEMPORARY: &str = ".new";
+/// Bytes overwritten at once.
+const STEP_BYTES: usize = 64 << 10;
+/// No key file is longer: a journal of 30 million keys would be.
+const FILE_BYTES_MAX: u64 = 4 << 30;
 
-/// Makes a folder that only its owner can enter.
-pub(crate) fn create_folder(dir: &Path) -> Result<(), VaultError> {
-    DirBuilder::new()
-        .mode(0o700)
-        .recursive(true)
-        .create(dir)
-        .map_err(VaultError::io("make folder", dir))?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_folder(parent)?;
-    }
-    Ok(())
+/// A key folder on its disk.
+#[derive(Clone, Debug)]
+pub struct KeyFolder {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
 }
 
-/// Refuses what others can reach.
-pub(crate) fn check_private(path: &Path) -> Result<(), VaultError> {
-    let metadata = fs::metadata(path).map_err(missing_or("look at", path))?;
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(VaultError::NotPrivate {
+impl KeyFolder {
+    /// Names a folder on a disk.
+    #[must_use]
+    pub fn new(disk: Arc<dyn Disk>, dir: &Path) -> Self {
+        Self {
+            disk,
+            dir: dir.to_owned(),
+        }
+    }
+
+    /// Returns where it is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the folder, or one within it, that only its owner can enter.
+    pub(crate) fn create_folder(&self, dir: &Path) -> Result<(), VaultError> {
+        self.disk
+            .create_dir_all(dir)
+            .map_err(VaultError::io("make folder", dir))?;
+        match dir.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => self.sync_folder(parent),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what others can reach.
+    pub(crate) fn check_private(&self, path: &Path) -> Result<(), VaultError> {
+        let mode = self.disk.mode(path).map_err(missing_or("look at", path))?;
+        if mode & 0o077 == 0 {
+            Ok(())
+        } else {
+            Err(VaultError::NotPrivate {
+                path: path.to_owned(),
+                mode,
+            })
+        }
+    }
+
+    /// Reads a file that only its owner can reach.
+    pub(crate) fn read_private(&self, path: &Path) -> Result<Vec<u8>, VaultError> {
+        self.check_private(path)?;
+        self.read(path)
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(&self, path: &Path) -> Result<Vec<u8>, VaultError> {
+        read_file(self.disk.as_ref(), path, FILE_BYTES_MAX).map_err(missing_or("read", path))
+    }
+
+    /// Says whether a file is there.
+    pub(crate) fn has(&self, name: &str) -> Result<bool, VaultError> {
+        Ok(self.names(&self.dir)?.iter().any(|found| found == name))
+    }
+
+    /// Makes a new file, mode 0600; it must not exist.
+    pub(crate) fn create(&self, path: &Path) -> Result<Arc<dyn DiskFile>, VaultError> {
+        self.disk
+            .create_new(path)
+            .map_err(VaultError::io("make", path))
+    }
+
+    /// Opens a file to go on writing it.
+    pub(crate) fn open_to_write(&self, path: &Path) -> Result<Arc<dyn DiskFile>, VaultError> {
+        self.check_private(path)?;
+        self.disk
+            .open(path, Access::ReadWrite)
+            .map_err(missing_or("open", path))
+    }
+
+    /// Takes a file's lock against other processes.
+    pub(crate) fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>, VaultError> {
+        let taken = self.disk.try_lock(path);
+        let taken = taken.map_err(VaultError::io("lock", path))?;
+        taken.ok_or_else(|| VaultError::InUse {
             path: path.to_owned(),
-            mode,
         })
     }
-}
 
-/// Reads a file that only its owner can reach.
-pub(crate) fn read_private(path: &Path) -> Result<Vec<u8>, VaultError> {
-    check_private(path)?;
-    read(path)
-}
+    /// Writes a whole file under a temporary name, syncs it, renames it, syncs the folder.
+    pub(crate) fn write_atomically(&self, path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
+        write_file_atomic(self.disk.as_ref(), path, bytes).map_err(VaultError::io("write", path))
+    }
 
-/// Reads a file.
-pub(crate) fn read(path: &Path) -> Result<Vec<u8>, VaultError> {
-    fs::read(path).map_err(missing_or("read", path))
-}
+    /// Writes a new file without syncing; [`KeyFolder::sync_filesystem`] must follow before it is referred to.
+    pub(crate) fn write_unsynced(&self, path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
+        self.remove(path)?;
+        self.create(path)?
+            .write_at(bytes, 0)
+            .map_err(VaultError::io("write", path))
+    }
 
-/// Makes a new file, mode 0600; it must not exist.
-pub(crate) fn create(path: &Path) -> Result<File, VaultError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(VaultError::io("make", path))
-}
+    /// Syncs everything on the folder's filesystem, with one call for thousands of files.
+    pub(crate) fn sync_filesystem(&self) -> Result<(), VaultError> {
+        self.disk
+            .sync_filesystem(&self.dir)
+            .map_err(VaultError::io("sync", &self.dir))
+    }
 
-/// Opens a file to go on writing it.
-pub(crate) fn open_to_write(path: &Path) -> Result<File, VaultError> {
-    check_private(path)?;
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(missing_or("open", path))
-}
+    /// Syncs a folder's entries.
+    pub(crate) fn sync_folder(&self, dir: &Path) -> Result<(), VaultError> {
+        self.disk
+            .sync_dir(dir)
+            .map_err(VaultError::io("sync folder", dir))
+    }
 
-/// Writes a whole file under a temporary name, syncs it, renames it, syncs the folder.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(TEMPORARY);
-    let temporary = PathBuf::from(temporary);
-    remove(&temporary)?;
-    let mut file = create(&temporary)?;
-    file.write_all(bytes)
-        .map_err(VaultError::io("write", &temporary))?;
-    file.sync_all()
-        .map_err(VaultError::io("sync", &temporary))?;
-    fs::rename(&temporary, path).map_err(VaultError::io("rename to", path))?;
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Writes a new file without syncing; [`sync_filesystem`] must follow before it is referred to.
-pub(crate) fn write_unsynced(path: &Path, bytes: &[u8]) -> Result<(), VaultError> {
-    remove(path)?;
-    create(path)?
-        .write_all(bytes)
-        .map_err(VaultError::io("write", path))
-}
-
-/// Syncs everything on the folder's filesystem, with one call for thousands of files.
-pub(crate) fn sync_filesystem(dir: &Path) -> Result<(), VaultError> {
-    let folder = File::open(dir).map_err(VaultError::io("open", dir))?;
-    rustix::fs::syncfs(&folder)
-        .map_err(io::Error::from)
-        .map_err(VaultError::io("sync", dir))
-}
-
-/// Syncs a folder's entries.
-pub(crate) fn sync_folder(dir: &Path) -> Result<(), VaultError> {
-    File::open(dir)
-        .and_then(|folder| folder.sync_all())
-        .map_err(VaultError::io("sync folder", dir))
-}
-
-/// Removes a file if it is there.
-pub(crate) fn remove(path: &Path) -> Result<(), VaultError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(VaultError::io("remove", path)(error))
+    /// Removes a file if it is there.
+    pub(crate) fn remove(&self, path: &Path) -> Result<(), VaultError> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(VaultError::io("remove", path)(error))
+            }
+            _ => Ok(()),
         }
-        _ => Ok(()),
+    }
+
+    /// Overwrites a file with zeros, syncs and removes it.
+    pub(crate) fn destroy(&self, path: &Path) -> Result<(), VaultError> {
+        let file = match self.disk.open(path, Access::ReadWrite) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(VaultError::io("open", path))?,
+        };
+        overwrite(file.as_ref()).map_err(VaultError::io("overwrite", path))?;
+        self.remove(path)?;
+        path.parent().map_or(Ok(()), |dir| self.sync_folder(dir))
+    }
+
+    /// Lists the names in a folder.
+    pub(crate) fn names(&self, dir: &Path) -> Result<Vec<String>, VaultError> {
+        self.disk.list(dir).map_err(missing_or("list", dir))
     }
 }
 
-/// Overwrites a file with zeros, syncs and removes it.
-pub(crate) fn destroy(path: &Path) -> Result<(), VaultError> {
-    let file = match OpenOptions::new().write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        opened => opened.map_err(VaultError::io("open", path))?,
-    };
-    let len = file
-        .metadata()
-        .map_err(VaultError::io("look at", path))?
-        .len();
-    io::copy(&mut io::Read::take(io::repeat(0), len), &mut &file)
-        .and_then(|_| file.sync_all())
-        .map_err(VaultError::io("overwrite", path))?;
-    remove(path)?;
-    path.parent().map_or(Ok(()), sync_folder)
+impl From<&Path> for KeyFolder {
+    /// A folder on the real disk.
+    fn from(dir: &Path) -> Self {
+        Self::new(Arc::new(OsDisk), dir)
+    }
 }
 
-/// Lists the names in a folder.
-pub(crate) fn names(dir: &Path) -> Result<Vec<String>, VaultError> {
-    let entries = fs::read_dir(dir).map_err(missing_or("list", dir))?;
-    let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(VaultError::io("list", dir))?;
-        names.extend(entry.file_name().into_string().ok());
+impl From<&PathBuf> for KeyFolder {
+    /// A folder on the real disk.
+    fn from(dir: &PathBuf) -> Self {
+        Self::from(dir.as_path())
     }
-    Ok(names)
+}
+
+fn overwrite(file: &dyn DiskFile) -> io::Result<()> {
+    let (len, zeros) = (file.len()?, [0; STEP_BYTES]);
+    let mut at = 0;
+    while at < len {
+        let step = usize::try_from(len - at).map_or(STEP_BYTES, |left| left.min(STEP_BYTES));
+        file.write_at(zeros.get(..step).unwrap_or_default(), at)?;
+        at += u64::try_from(step).unwrap_or(u64::MAX);
+    }
+    file.sync_all()
 }
 
 /// Checks magic and closing digest, and returns the bytes before the digest.

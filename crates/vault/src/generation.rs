@@ -5,12 +5,10 @@
 //! and removed, then the old journal and shard files. A crash before the rename leaves the old
 //! generation whole; a crash after it is finished at the next open.
 
-use std::path::Path;
-
 use sokhoe_chain::{LogId, StreamId};
 
 use crate::error::VaultError;
-use crate::file;
+use crate::file::KeyFolder;
 use crate::journal::{self, Journal};
 use crate::key_service::KeyService;
 use crate::keyring::Keyring;
@@ -20,7 +18,7 @@ use crate::shard::{self, SHARDS, ShardFile, WrappedKey, shard_of};
 /// Writes all keys as a new generation, without those of `shredded` and with new key-encryption
 /// keys for their shards. The keyring must have nothing pending.
 pub(crate) fn advance(
-    dir: &Path,
+    folder: &KeyFolder,
     keyring: &mut Keyring,
     shredded: &[StreamId],
     service: &dyn KeyService,
@@ -32,11 +30,11 @@ pub(crate) fn advance(
     let keks = keyring.keks.rekeyed(&rekeyed)?;
     let mut shards = Vec::with_capacity(rekeyed.len());
     for number in &rekeyed {
-        shards.push((*number, rewrap(dir, keyring, *number, shredded, &keks)?));
+        shards.push((*number, rewrap(folder, keyring, *number, shredded, &keks)?));
     }
     let mut files = keyring.manifest.files.clone();
     let mut write = |number: usize, keys: &[WrappedKey]| -> Result<(), VaultError> {
-        let written = shard::write(dir, keyring.log, generation, number, keys)?;
+        let written = shard::write(folder, keyring.log, generation, number, keys)?;
         files
             .get_mut(number)
             .into_iter()
@@ -52,19 +50,19 @@ pub(crate) fn advance(
     {
         write(number, keys)?;
     }
-    file::sync_folder(&dir.join("shards"))?;
-    file::sync_filesystem(dir)?;
+    folder.sync_folder(&folder.dir().join("shards"))?;
+    folder.sync_filesystem()?;
     for (number, keys) in &shards {
-        verify(dir, keyring.log, *number, files.get(*number), keys)?;
+        verify(folder, keyring.log, *number, files.get(*number), keys)?;
     }
-    let journal = Journal::create(dir, keyring.log, generation)?;
+    let journal = Journal::create(folder, keyring.log, generation)?;
     let manifest = Manifest {
         generation,
         epoch: keyring.manifest.epoch,
         files,
     };
-    manifest::write(dir, keyring.log, &manifest, &keks, service)?;
-    verify_manifest(dir, keyring, &manifest, &keks, &rekeyed, service)?;
+    manifest::write(folder, keyring.log, &manifest, &keks, service)?;
+    verify_manifest(folder, keyring, &manifest, &keks, &rekeyed, service)?;
     (keyring.manifest, keyring.keks) = (manifest, keks);
     for (number, keys) in shards {
         keyring
@@ -74,19 +72,19 @@ pub(crate) fn advance(
             .for_each(|shard| shard.clone_from(&keys));
     }
     keyring.changed.fill(false);
-    remove_old(dir, &keyring.manifest)?;
+    remove_old(folder, &keyring.manifest)?;
     Ok(journal)
 }
 
 /// Wraps a shard's keys anew, leaving a note in place of each shredded one.
 fn rewrap(
-    dir: &Path,
+    folder: &KeyFolder,
     keyring: &Keyring,
     number: usize,
     shredded: &[StreamId],
     keks: &Keks,
 ) -> Result<Vec<WrappedKey>, VaultError> {
-    let path = shard::path(dir, number, keyring.manifest.generation);
+    let path = shard::path(folder.dir(), number, keyring.manifest.generation);
     let damaged = || VaultError::damaged(&path, 0, "a wrapped key does not open");
     let old_kek = keyring.keks.of(number).ok_or_else(damaged)?;
     let kek = keks.of(number).ok_or_else(damaged)?;
@@ -114,17 +112,17 @@ fn rewrap(
 
 /// Reads a rewritten shard back from disk and compares it.
 fn verify(
-    dir: &Path,
+    folder: &KeyFolder,
     log: LogId,
     number: usize,
     written: Option<&ShardFile>,
     keys: &[WrappedKey],
 ) -> Result<(), VaultError> {
     let written = written.copied().unwrap_or_default();
-    if shard::read(dir, log, number, &written)? == keys {
+    if shard::read(folder, log, number, &written)? == keys {
         return Ok(());
     }
-    let path = shard::path(dir, number, written.generation);
+    let path = shard::path(folder.dir(), number, written.generation);
     Err(VaultError::NotVerified {
         path,
         what: "its keys differ from those written",
@@ -133,14 +131,14 @@ fn verify(
 
 /// Reads the new manifest back, before the old one is destroyed.
 fn verify_manifest(
-    dir: &Path,
+    folder: &KeyFolder,
     keyring: &Keyring,
     manifest: &Manifest,
     keks: &Keks,
     rekeyed: &[usize],
     service: &dyn KeyService,
 ) -> Result<(), VaultError> {
-    let (read, read_keks) = manifest::read(dir, keyring.log, manifest.generation, service)?;
+    let (read, read_keks) = manifest::read(folder, keyring.log, manifest.generation, service)?;
     let same = (0..SHARDS).all(|number| read_keks.of(number) == keks.of(number));
     let renewed = rekeyed
         .iter()
@@ -148,7 +146,7 @@ fn verify_manifest(
     if read == *manifest && same && renewed {
         return Ok(());
     }
-    let path = manifest::path(dir, manifest.generation);
+    let path = manifest::path(folder.dir(), manifest.generation);
     Err(VaultError::NotVerified {
         path,
         what: "its keys differ from those written",
@@ -156,22 +154,22 @@ fn verify_manifest(
 }
 
 /// Destroys older manifests and removes every file that the current one does not name.
-pub(crate) fn remove_old(dir: &Path, current: &Manifest) -> Result<(), VaultError> {
-    for generation in manifest::generations(dir)? {
+pub(crate) fn remove_old(folder: &KeyFolder, current: &Manifest) -> Result<(), VaultError> {
+    for generation in manifest::generations(folder)? {
         if generation < current.generation {
-            file::destroy(&manifest::path(dir, generation))?;
+            folder.destroy(&manifest::path(folder.dir(), generation))?;
         }
     }
-    for name in file::names(dir)? {
+    for name in folder.names(folder.dir())? {
         let journal = name.strip_prefix("journal.");
         if name.ends_with(".new") {
-            file::destroy(&dir.join(name))?;
+            folder.destroy(&folder.dir().join(name))?;
         } else if journal.is_some_and(|number| number.parse() != Ok(current.generation)) {
-            file::remove(&dir.join(name))?;
+            folder.remove(&folder.dir().join(name))?;
         }
     }
-    let shards = dir.join("shards");
-    for name in file::names(&shards)? {
+    let shards = folder.dir().join("shards");
+    for name in folder.names(&shards)? {
         let Some((number, generation)) = name.split_once('.') else {
             continue;
         };
@@ -184,10 +182,10 @@ pub(crate) fn remove_old(dir: &Path, current: &Manifest) -> Result<(), VaultErro
             .get(number)
             .is_none_or(|file| file.generation != generation)
         {
-            file::remove(&shards.join(name))?;
+            folder.remove(&shards.join(name))?;
         }
     }
-    let current = journal::path(dir, current.generation);
-    file::check_private(&current)?;
-    file::sync_folder(dir)
+    let current = journal::path(folder.dir(), current.generation);
+    folder.check_private(&current)?;
+    folder.sync_folder(folder.dir())
 }

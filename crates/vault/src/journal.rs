@@ -10,15 +10,15 @@
 //! was never acknowledged and is cut off. Anything else is damage: a wrong record that one
 //! flipped bit explains, wrong bytes that are no hole, a hole with a later batch behind it.
 
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sokhoe_chain::{LogId, StreamId};
+use sokhoe_disk::{DiskFile, DiskLock};
 
 use crate::aead::WRAPPED_BYTES;
 use crate::error::VaultError;
-use crate::file;
+use crate::file::{self, KeyFolder};
 use crate::shard::WrappedKey;
 
 const MAGIC: &[u8; 8] = b"SKHJRNL1";
@@ -32,7 +32,8 @@ const SECTOR_BYTES: usize = 512;
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
-    file: File,
+    file: Arc<dyn DiskFile>,
+    _lock: Box<dyn DiskLock>,
     end: u64,
     chain: [u8; 32],
     batch: u64,
@@ -54,23 +55,36 @@ pub(crate) fn path(dir: &Path, generation: u64) -> PathBuf {
 }
 
 /// Reads a journal without changing it.
-pub(crate) fn read(dir: &Path, log: LogId, generation: u64) -> Result<Replayed, VaultError> {
-    let path = path(dir, generation);
-    let bytes = file::read_private(&path)?;
+pub(crate) fn read(
+    folder: &KeyFolder,
+    log: LogId,
+    generation: u64,
+) -> Result<Replayed, VaultError> {
+    let path = path(folder.dir(), generation);
+    let bytes = folder.read_private(&path)?;
+    replay_whole(&path, &bytes, log, generation)
+}
+
+fn replay_whole(
+    path: &Path,
+    bytes: &[u8],
+    log: LogId,
+    generation: u64,
+) -> Result<Replayed, VaultError> {
     let head = bytes
         .first_chunk::<HEAD_BYTES>()
-        .ok_or_else(|| VaultError::damaged(&path, bytes.len(), "its head is cut off"))?;
-    file::checked_body(&path, head, MAGIC)?;
+        .ok_or_else(|| VaultError::damaged(path, bytes.len(), "its head is cut off"))?;
+    file::checked_body(path, head, MAGIC)?;
     let mut fields = file::Fields::after(head, MAGIC.len());
-    file::same_log(&path, log, LogId(fields.take().unwrap_or_default()))?;
+    file::same_log(path, log, LogId(fields.take().unwrap_or_default()))?;
     if fields.u64() != Some(generation) {
         return Err(VaultError::damaged(
-            &path,
+            path,
             24,
             "it is of another generation than its name",
         ));
     }
-    replay(&path, &bytes, fields.take().unwrap_or_default())
+    replay(path, bytes, fields.take().unwrap_or_default())
 }
 
 fn replay(path: &Path, bytes: &[u8], chain: [u8; 32]) -> Result<Replayed, VaultError> {
@@ -222,50 +236,61 @@ impl Record {
 
 impl Journal {
     /// Makes and syncs an empty journal; a left-over of an unfinished generation is replaced.
-    pub(crate) fn create(dir: &Path, log: LogId, generation: u64) -> Result<Self, VaultError> {
-        let path = path(dir, generation);
-        file::remove(&path)?;
+    pub(crate) fn create(
+        folder: &KeyFolder,
+        log: LogId,
+        generation: u64,
+    ) -> Result<Self, VaultError> {
+        let path = path(folder.dir(), generation);
+        folder.remove(&path)?;
         let mut head = Vec::with_capacity(HEAD_BYTES);
         head.extend_from_slice(MAGIC);
         head.extend_from_slice(&log.0);
         head.extend_from_slice(&generation.to_le_bytes());
         let chain = *blake3::hash(&head).as_bytes();
         head.extend_from_slice(&chain);
-        let file = file::create(&path)?;
-        lock(&file, &path)?;
-        file.write_all_at(&head, 0)
+        let file = folder.create(&path)?;
+        let lock = folder.lock(&path)?;
+        file.write_at(&head, 0)
             .map_err(VaultError::io("write", &path))?;
         file.sync_all().map_err(VaultError::io("sync", &path))?;
-        file::sync_folder(dir)?;
+        folder.sync_folder(folder.dir())?;
         Ok(Self {
             path,
             file,
+            _lock: lock,
             end: HEAD_BYTES as u64,
             chain,
             batch: 0,
         })
     }
 
-    /// Opens a journal for appending; a torn batch is cut off and the cut is synced.
+    /// Opens a journal for appending; a torn batch is cut off, and what is accepted is written again and synced.
     pub(crate) fn open(
-        dir: &Path,
+        folder: &KeyFolder,
         log: LogId,
         generation: u64,
     ) -> Result<(Self, Replayed), VaultError> {
-        let path = path(dir, generation);
-        let file = file::open_to_write(&path)?;
-        lock(&file, &path)?;
-        let replayed = read(dir, log, generation)?;
-        let end = replayed.end as u64;
+        let path = path(folder.dir(), generation);
+        let file = folder.open_to_write(&path)?;
+        let lock = folder.lock(&path)?;
+        let bytes = folder.read_private(&path)?;
+        let replayed = replay_whole(&path, &bytes, log, generation)?;
+        let accepted = bytes.get(..replayed.end).unwrap_or_default();
         if replayed.torn_bytes > 0 {
-            file.set_len(end).map_err(VaultError::io("cut", &path))?;
+            file.set_len(accepted.len() as u64)
+                .map_err(VaultError::io("cut", &path))?;
         }
-        // What was read may still be only in memory after a crash of the process.
-        file.sync_all().map_err(VaultError::io("sync", &path))?;
+        // Reading it does not show that it is on the disk: a system whose sync failed may keep the bytes in memory and
+        // take them for written, so that a later sync alone would pass them over.
+        file.write_at(accepted, 0)
+            .and_then(|()| file.sync_all())
+            .map_err(VaultError::io("sync", &path))?;
         let journal = Self {
             path,
             file,
-            end,
+            _lock: lock,
+            end: replayed.end as u64,
             chain: replayed.chain,
             batch: replayed.batch,
         };
@@ -275,7 +300,8 @@ impl Journal {
     /// Makes every later write fail, as a full or broken disk would.
     #[cfg(test)]
     pub(crate) fn break_disk(&mut self) {
-        self.file = File::open(&self.path).unwrap();
+        let disk: &dyn sokhoe_disk::Disk = &sokhoe_disk::OsDisk;
+        self.file = disk.open(&self.path, sokhoe_disk::Access::Read).unwrap();
     }
 
     /// Returns the file's length.
@@ -304,7 +330,7 @@ impl Journal {
             bytes.extend_from_slice(&crc.to_le_bytes());
         }
         self.file
-            .write_all_at(&bytes, self.end)
+            .write_at(&bytes, self.end)
             .map_err(VaultError::io("append to", &self.path))?;
         self.file
             .sync_data()
@@ -312,15 +338,6 @@ impl Journal {
         self.end += bytes.len() as u64;
         Ok(())
     }
-}
-
-fn lock(file: &File, path: &Path) -> Result<(), VaultError> {
-    file.try_lock().map_err(|error| match error {
-        TryLockError::WouldBlock => VaultError::InUse {
-            path: path.to_owned(),
-        },
-        TryLockError::Error(source) => VaultError::io("lock", path)(source),
-    })
 }
 
 #[cfg(test)]

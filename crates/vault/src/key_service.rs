@@ -3,15 +3,14 @@
 //! `root.key`, 96 bytes: magic `SKHROOT1` (8), log id (16), zero (8), key (32), BLAKE3 of the
 //! bytes before (32).
 
-use std::path::Path;
-
 use sokhoe_chain::LogId;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::aead::{self, WRAPPED_BYTES};
 use crate::error::VaultError;
-use crate::{file, random};
+use crate::file::{self, KeyFolder};
+use crate::random;
 
 pub(crate) const ROOT_FILE: &str = "root.key";
 const MAGIC: &[u8; 8] = b"SKHROOT1";
@@ -54,7 +53,7 @@ pub trait KeyService: Send + Sync + std::fmt::Debug {
 pub struct RootKey(Zeroizing<[u8; 32]>);
 
 impl RootKey {
-    pub(crate) fn create(dir: &Path, log: LogId) -> Result<Self, VaultError> {
+    pub(crate) fn create(folder: &KeyFolder, log: LogId) -> Result<Self, VaultError> {
         let key = random::secret()?;
         let mut bytes = Zeroizing::new(Vec::with_capacity(96));
         bytes.extend_from_slice(MAGIC);
@@ -63,13 +62,13 @@ impl RootKey {
         bytes.extend_from_slice(key.as_slice());
         let digest = *blake3::hash(&bytes).as_bytes();
         bytes.extend_from_slice(&digest);
-        file::write_atomically(&dir.join(ROOT_FILE), &bytes)?;
+        folder.write_atomically(&folder.dir().join(ROOT_FILE), &bytes)?;
         Ok(Self(key))
     }
 
-    pub(crate) fn load(dir: &Path, log: LogId) -> Result<Self, VaultError> {
-        let path = dir.join(ROOT_FILE);
-        let bytes = Zeroizing::new(file::read_private(&path)?);
+    pub(crate) fn load(folder: &KeyFolder, log: LogId) -> Result<Self, VaultError> {
+        let path = folder.dir().join(ROOT_FILE);
+        let bytes = Zeroizing::new(folder.read_private(&path)?);
         let body = file::checked_body(&path, &bytes, MAGIC)?;
         let mut fields = file::Fields::after(body, MAGIC.len());
         let wrong = || VaultError::damaged(&path, bytes.len(), "it has the wrong length");

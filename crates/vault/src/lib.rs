@@ -1,7 +1,6 @@
 //! Stream keys, sealing and opening of payloads, and destroying keys.
 //!
-//! Owns the key folder (described byte for byte in `KEYS.md`), its file access and the randomness
-//! of keys and salts. Refuses to know what is sealed. Invariants: a key is on disk before the
+//! Owns the key folder (described byte for byte in `KEYS.md`) and the randomness of keys and salts. Refuses to know what is sealed. Invariants: a key is on disk before the
 //! first frame under it is; no key is on disk unwrapped but the root; any flipped bit in the
 //! folder is detected and named; a destroyed key differs from a missing one.
 #![deny(clippy::indexing_slicing)]
@@ -34,8 +33,9 @@ mod shard;
 mod vault;
 
 pub use blob::{BLOB_BYTES_MAX, BlobDigest, BlobError, SealedBlob};
-pub use check::{KeyFilesChecked, check_key_files};
+pub use check::{KeyFilesChecked, check_key_files, unused_by};
 pub use error::{KeyError, VaultError};
+pub use file::KeyFolder;
 pub use key_service::{KeyService, KeyServiceError, RootKey};
 pub use padding::padded_len;
 pub use seal::{

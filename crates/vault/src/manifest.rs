@@ -11,10 +11,11 @@ use sokhoe_chain::LogId;
 use zeroize::Zeroizing;
 
 use crate::error::VaultError;
+use crate::file::{self, KeyFolder};
 use crate::key_service::KeyService;
+use crate::random;
 use crate::sealed_file::{self, Content};
 use crate::shard::{SHARDS, ShardFile};
-use crate::{file, random};
 
 const MAGIC: &[u8; 8] = b"SKHKEKS1";
 const PREFIX: &str = "keks.";
@@ -68,8 +69,8 @@ pub(crate) fn path(dir: &Path, generation: u64) -> PathBuf {
 }
 
 /// Lists the generations that have a manifest, oldest first.
-pub(crate) fn generations(dir: &Path) -> Result<Vec<u64>, VaultError> {
-    let names = file::names(dir)?;
+pub(crate) fn generations(folder: &KeyFolder) -> Result<Vec<u64>, VaultError> {
+    let names = folder.names(folder.dir())?;
     let numbers = names
         .iter()
         .filter_map(|name| name.strip_prefix(PREFIX)?.parse().ok());
@@ -80,7 +81,7 @@ pub(crate) fn generations(dir: &Path) -> Result<Vec<u64>, VaultError> {
 
 /// Writes a manifest into place.
 pub(crate) fn write(
-    dir: &Path,
+    folder: &KeyFolder,
     log: LogId,
     manifest: &Manifest,
     keks: &Keks,
@@ -104,28 +105,32 @@ pub(crate) fn write(
         clear: &clear,
         secret: &secret,
     };
-    file::write_atomically(
-        &path(dir, generation),
+    folder.write_atomically(
+        &path(folder.dir(), generation),
         &sealed_file::encode(&content, service)?,
     )
 }
 
 /// Reads a manifest without opening its keys.
-pub(crate) fn check(dir: &Path, log: LogId, generation: u64) -> Result<Manifest, VaultError> {
-    let path = path(dir, generation);
-    let checked = sealed_file::check(&path, MAGIC, log)?;
+pub(crate) fn check(
+    folder: &KeyFolder,
+    log: LogId,
+    generation: u64,
+) -> Result<Manifest, VaultError> {
+    let path = path(folder.dir(), generation);
+    let checked = sealed_file::check(folder, &path, MAGIC, log)?;
     clear_part(&path, generation, &checked)
 }
 
 /// Reads a manifest and its keys.
 pub(crate) fn read(
-    dir: &Path,
+    folder: &KeyFolder,
     log: LogId,
     generation: u64,
     service: &dyn KeyService,
 ) -> Result<(Manifest, Keks), VaultError> {
-    let path = path(dir, generation);
-    let checked = sealed_file::check(&path, MAGIC, log)?;
+    let path = path(folder.dir(), generation);
+    let checked = sealed_file::check(folder, &path, MAGIC, log)?;
     let manifest = clear_part(&path, generation, &checked)?;
     let opened = checked.open(&path, service)?;
     let (keks, rest) = opened.as_chunks::<32>();

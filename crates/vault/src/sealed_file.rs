@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::aead;
 use crate::error::VaultError;
+use crate::file::{self, KeyFolder};
 use crate::key_service::{KeyService, KeyServiceError};
-use crate::{file, random};
+use crate::random;
 
 const HEAD_BYTES: usize = 48;
 
@@ -69,13 +70,27 @@ pub(crate) fn encode(
     Ok(bytes)
 }
 
+/// Reads which log a file is of; its digest holds.
+pub(crate) fn log_of(
+    folder: &KeyFolder,
+    path: &Path,
+    magic: &'static [u8; 8],
+) -> Result<LogId, VaultError> {
+    let bytes = folder.read_private(path)?;
+    let body = file::checked_body(path, &bytes, magic)?;
+    let log = file::Fields::after(body, magic.len()).take();
+    log.map(LogId)
+        .ok_or_else(|| VaultError::damaged(path, body.len(), "it is cut off"))
+}
+
 /// Reads a file and checks its digest and log.
 pub(crate) fn check(
+    folder: &KeyFolder,
     path: &Path,
     magic: &'static [u8; 8],
     log: LogId,
 ) -> Result<Checked, VaultError> {
-    let bytes = file::read_private(path)?;
+    let bytes = folder.read_private(path)?;
     let body = file::checked_body(path, &bytes, magic)?;
     let cut = || VaultError::damaged(path, 0, "its lengths do not fit");
     let mut fields = file::Fields::after(body, magic.len());

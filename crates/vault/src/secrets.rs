@@ -3,15 +3,14 @@
 //! File `secrets`, a sealed file (magic `SKHSECR1`, generation 1): five secrets of 32 bytes in the
 //! order event mac, identifiers, derivation, log signing seed, token signing seed.
 
-use std::path::Path;
-
 use sokhoe_chain::{EventKey, LogId, Signer, VerifierKeyError};
 use zeroize::Zeroizing;
 
 use crate::error::VaultError;
+use crate::file::KeyFolder;
 use crate::key_service::{KeyService, RootKey};
+use crate::random;
 use crate::sealed_file::{self, Content};
-use crate::{file, random};
 
 pub(crate) const SECRETS_FILE: &str = "secrets";
 const MAGIC: &[u8; 8] = b"SKHSECR1";
@@ -30,13 +29,14 @@ impl LogSecrets {
     ///
     /// # Errors
     /// As [`crate::Vault::open`].
-    pub fn load(dir: &Path, log: LogId) -> Result<Self, VaultError> {
-        crate::vault::check_folder(dir)?;
-        Self::open(dir, log, &RootKey::load(dir, log)?)
+    pub fn load(folder: impl Into<KeyFolder>, log: LogId) -> Result<Self, VaultError> {
+        let folder = &folder.into();
+        crate::vault::check_folder(folder)?;
+        Self::open(folder, log, &RootKey::load(folder, log)?)
     }
 
     pub(crate) fn create(
-        dir: &Path,
+        folder: &KeyFolder,
         log: LogId,
         service: &dyn KeyService,
     ) -> Result<Self, VaultError> {
@@ -53,17 +53,17 @@ impl LogSecrets {
             secret: &secret,
         };
         let bytes = sealed_file::encode(&content, service)?;
-        file::write_atomically(&dir.join(SECRETS_FILE), &bytes)?;
+        folder.write_atomically(&folder.dir().join(SECRETS_FILE), &bytes)?;
         Ok(Self { secrets })
     }
 
     pub(crate) fn open(
-        dir: &Path,
+        folder: &KeyFolder,
         log: LogId,
         service: &dyn KeyService,
     ) -> Result<Self, VaultError> {
-        let path = dir.join(SECRETS_FILE);
-        let opened = sealed_file::check(&path, MAGIC, log)?.open(&path, service)?;
+        let path = folder.dir().join(SECRETS_FILE);
+        let opened = sealed_file::check(folder, &path, MAGIC, log)?.open(&path, service)?;
         let (chunks, rest) = opened.as_chunks::<32>();
         let whole = <&[[u8; 32]; COUNT]>::try_from(chunks)
             .ok()
@@ -75,8 +75,13 @@ impl LogSecrets {
         })
     }
 
-    pub(crate) fn check(dir: &Path, log: LogId) -> Result<(), VaultError> {
-        sealed_file::check(&dir.join(SECRETS_FILE), MAGIC, log).map(drop)
+    /// Reads which log a folder's secrets are of.
+    pub(crate) fn log_of(folder: &KeyFolder) -> Result<LogId, VaultError> {
+        sealed_file::log_of(folder, &folder.dir().join(SECRETS_FILE), MAGIC)
+    }
+
+    pub(crate) fn check(folder: &KeyFolder, log: LogId) -> Result<(), VaultError> {
+        sealed_file::check(folder, &folder.dir().join(SECRETS_FILE), MAGIC, log).map(drop)
     }
 
     /// Digests an event id, so that the log can tell a repetition without showing the id.

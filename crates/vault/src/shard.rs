@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::aead::{self, WRAPPED_BYTES};
 use crate::error::VaultError;
-use crate::{file, random};
+use crate::file::{self, KeyFolder};
+use crate::random;
 
 /// How many shards there are: each has its own key-encryption key.
 pub(crate) const SHARDS: usize = 4096;
@@ -129,7 +130,7 @@ pub(crate) fn path(dir: &Path, shard: usize, generation: u64) -> PathBuf {
 
 /// Writes a shard's file without syncing it.
 pub(crate) fn write(
-    dir: &Path,
+    folder: &KeyFolder,
     log: LogId,
     generation: u64,
     shard: usize,
@@ -145,7 +146,7 @@ pub(crate) fn write(
     keys.iter().for_each(|key| key.encode(&mut bytes));
     let digest = *blake3::hash(&bytes).as_bytes();
     bytes.extend_from_slice(&digest);
-    file::write_unsynced(&path(dir, shard, generation), &bytes)?;
+    folder.write_unsynced(&path(folder.dir(), shard, generation), &bytes)?;
     Ok(ShardFile {
         generation,
         count,
@@ -155,7 +156,7 @@ pub(crate) fn write(
 
 /// Reads a shard's file and checks it against what the manifest says of it.
 pub(crate) fn read(
-    dir: &Path,
+    folder: &KeyFolder,
     log: LogId,
     shard: usize,
     expected: &ShardFile,
@@ -163,8 +164,8 @@ pub(crate) fn read(
     if expected.generation == 0 {
         return Ok(Vec::new());
     }
-    let path = path(dir, shard, expected.generation);
-    let bytes = file::read(&path)?;
+    let path = path(folder.dir(), shard, expected.generation);
+    let bytes = folder.read(&path)?;
     let damaged = |offset, what| VaultError::damaged(&path, offset, what);
     let (body, digest) = bytes
         .split_last_chunk::<DIGEST_BYTES>()

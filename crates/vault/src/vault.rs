@@ -1,12 +1,13 @@
 //! The vault: a log's keys, in one folder, shared by all threads.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sokhoe_chain::{Compression, EventHeader, LogId, StreamId};
 
 use crate::error::{KeyError, VaultError};
+use crate::file::KeyFolder;
+use crate::generation;
 use crate::journal::Journal;
 use crate::key_service::{KeyService, ROOT_FILE, RootKey};
 use crate::keyring::Keyring;
@@ -14,7 +15,6 @@ use crate::manifest::{self, Keks, Manifest};
 use crate::seal::{self, OpenError, SealError, Sealed, StreamKey};
 use crate::secrets::LogSecrets;
 use crate::shard::{self, SHARDS, ShardFile};
-use crate::{file, generation};
 
 /// A journal longer than this is folded into shard files at a clean stop. Opening does not fold:
 /// reading a record takes half a microsecond, writing thousands of files takes seconds.
@@ -41,7 +41,7 @@ const JOURNAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// ```
 #[derive(Debug)]
 pub struct Vault {
-    dir: PathBuf,
+    folder: KeyFolder,
     log: LogId,
     service: Box<dyn KeyService>,
     secrets: LogSecrets,
@@ -67,10 +67,11 @@ impl Vault {
     ///
     /// # Errors
     /// When the folder exists and is not empty, or cannot be written.
-    pub fn create(dir: &Path, log: LogId) -> Result<Self, VaultError> {
-        prepare_folder(dir)?;
-        let root = RootKey::create(dir, log)?;
-        Self::fill_folder(dir, log, Box::new(root))
+    pub fn create(folder: impl Into<KeyFolder>, log: LogId) -> Result<Self, VaultError> {
+        let folder = folder.into();
+        prepare_folder(&folder)?;
+        let root = RootKey::create(&folder, log)?;
+        Self::fill_folder(folder, log, Box::new(root))
     }
 
     /// Makes a new key folder whose root key is held elsewhere.
@@ -78,21 +79,22 @@ impl Vault {
     /// # Errors
     /// As [`Vault::create`], and when the service fails.
     pub fn create_with(
-        dir: &Path,
+        folder: impl Into<KeyFolder>,
         log: LogId,
         service: Box<dyn KeyService>,
     ) -> Result<Self, VaultError> {
-        prepare_folder(dir)?;
-        Self::fill_folder(dir, log, service)
+        let folder = folder.into();
+        prepare_folder(&folder)?;
+        Self::fill_folder(folder, log, service)
     }
 
     fn fill_folder(
-        dir: &Path,
+        folder: KeyFolder,
         log: LogId,
         service: Box<dyn KeyService>,
     ) -> Result<Self, VaultError> {
-        let secrets = LogSecrets::create(dir, log, service.as_ref())?;
-        let journal = Journal::create(dir, log, 1)?;
+        let secrets = LogSecrets::create(&folder, log, service.as_ref())?;
+        let journal = Journal::create(&folder, log, 1)?;
         let keks = Keks::random()?;
         let files = vec![ShardFile::default(); SHARDS];
         let manifest = Manifest {
@@ -101,10 +103,10 @@ impl Vault {
             files,
         };
         // Last: a folder without a manifest was never finished.
-        manifest::write(dir, log, &manifest, &keks, service.as_ref())?;
+        manifest::write(&folder, log, &manifest, &keks, service.as_ref())?;
         let keyring = Keyring::new(log, manifest, keks, vec![Vec::new(); SHARDS]);
         Ok(Self::assemble(
-            dir,
+            folder,
             service,
             secrets,
             keyring,
@@ -118,10 +120,11 @@ impl Vault {
     /// # Errors
     /// Says whether the folder is missing, another log's, damaged (file and offset), open to
     /// others, in use, or unreadable.
-    pub fn open(dir: &Path, log: LogId) -> Result<Self, VaultError> {
-        check_folder(dir)?;
-        let root = RootKey::load(dir, log)?;
-        Self::open_with(dir, log, Box::new(root))
+    pub fn open(folder: impl Into<KeyFolder>, log: LogId) -> Result<Self, VaultError> {
+        let folder = folder.into();
+        check_folder(&folder)?;
+        let root = RootKey::load(&folder, log)?;
+        Self::open_with(folder, log, Box::new(root))
     }
 
     /// Opens a key folder whose root key is held elsewhere.
@@ -129,20 +132,21 @@ impl Vault {
     /// # Errors
     /// As [`Vault::open`], and when the service fails.
     pub fn open_with(
-        dir: &Path,
+        folder: impl Into<KeyFolder>,
         log: LogId,
         service: Box<dyn KeyService>,
     ) -> Result<Self, VaultError> {
-        check_folder(dir)?;
-        let secrets = LogSecrets::open(dir, log, service.as_ref())?;
-        let generation = current_generation(dir)?;
-        let (journal, replayed) = Journal::open(dir, log, generation)?;
-        let (manifest, keks) = manifest::read(dir, log, generation, service.as_ref())?;
-        let shards = read_shards(dir, log, &manifest)?;
-        generation::remove_old(dir, &manifest)?;
+        let folder = folder.into();
+        check_folder(&folder)?;
+        let secrets = LogSecrets::open(&folder, log, service.as_ref())?;
+        let generation = current_generation(&folder)?;
+        let (journal, replayed) = Journal::open(&folder, log, generation)?;
+        let (manifest, keks) = manifest::read(&folder, log, generation, service.as_ref())?;
+        let shards = read_shards(&folder, log, &manifest)?;
+        generation::remove_old(&folder, &manifest)?;
         let mut keyring = Keyring::new(log, manifest, keks, shards);
         if !keyring.add_all(&replayed.keys) {
-            let path = crate::journal::path(dir, generation);
+            let path = crate::journal::path(folder.dir(), generation);
             return Err(VaultError::damaged(
                 &path,
                 0,
@@ -155,12 +159,12 @@ impl Vault {
             torn_bytes: replayed.torn_bytes,
         };
         Ok(Self::assemble(
-            dir, service, secrets, keyring, journal, opened,
+            folder, service, secrets, keyring, journal, opened,
         ))
     }
 
     fn assemble(
-        dir: &Path,
+        folder: KeyFolder,
         service: Box<dyn KeyService>,
         secrets: LogSecrets,
         keyring: Keyring,
@@ -168,7 +172,7 @@ impl Vault {
         opened: Opened,
     ) -> Self {
         Self {
-            dir: dir.to_owned(),
+            folder,
             log: keyring.log,
             service,
             secrets,
@@ -302,7 +306,7 @@ impl Vault {
         let late = std::mem::take(&mut keyring.pending);
         self.stop_on_error(journal.append(&late))?;
         let advanced =
-            generation::advance(&self.dir, &mut keyring, shredded, self.service.as_ref());
+            generation::advance(&self.folder, &mut keyring, shredded, self.service.as_ref());
         *journal = self.stop_on_error(advanced)?;
         Ok(())
     }
@@ -379,19 +383,21 @@ impl std::fmt::Debug for Keyring {
 }
 
 /// Refuses a missing folder, and one that others can enter.
-pub(crate) fn check_folder(dir: &Path) -> Result<(), VaultError> {
-    file::check_private(dir).map_err(|error| match error {
-        VaultError::FileMissing { path } => VaultError::FolderMissing { dir: path },
-        other => other,
-    })
+pub(crate) fn check_folder(folder: &KeyFolder) -> Result<(), VaultError> {
+    folder
+        .check_private(folder.dir())
+        .map_err(|error| match error {
+            VaultError::FileMissing { path } => VaultError::FolderMissing { dir: path },
+            other => other,
+        })
 }
 
 /// Finds the newest generation.
-pub(crate) fn current_generation(dir: &Path) -> Result<u64, VaultError> {
+pub(crate) fn current_generation(folder: &KeyFolder) -> Result<u64, VaultError> {
     let missing = || VaultError::FileMissing {
-        path: manifest::path(dir, 1),
+        path: manifest::path(folder.dir(), 1),
     };
-    manifest::generations(dir)?
+    manifest::generations(folder)?
         .last()
         .copied()
         .ok_or_else(missing)
@@ -399,7 +405,7 @@ pub(crate) fn current_generation(dir: &Path) -> Result<u64, VaultError> {
 
 /// Reads all shard files that a manifest names.
 pub(crate) fn read_shards(
-    dir: &Path,
+    folder: &KeyFolder,
     log: LogId,
     manifest: &Manifest,
 ) -> Result<Vec<Vec<shard::WrappedKey>>, VaultError> {
@@ -407,13 +413,13 @@ pub(crate) fn read_shards(
         .files
         .iter()
         .enumerate()
-        .map(|(number, file)| shard::read(dir, log, number, file))
+        .map(|(number, file)| shard::read(folder, log, number, file))
         .collect()
 }
 
-fn prepare_folder(dir: &Path) -> Result<(), VaultError> {
-    file::create_folder(dir)?;
-    let finished = !manifest::generations(dir)?.is_empty();
+fn prepare_folder(folder: &KeyFolder) -> Result<(), VaultError> {
+    folder.create_folder(folder.dir())?;
+    let finished = !manifest::generations(folder)?.is_empty();
     let known = [
         ROOT_FILE,
         crate::secrets::SECRETS_FILE,
@@ -421,13 +427,13 @@ fn prepare_folder(dir: &Path) -> Result<(), VaultError> {
         "shards",
     ];
     let foreign = |name: &String| !known.contains(&name.as_str()) && !name.ends_with(".new");
-    if finished || file::names(dir)?.iter().any(foreign) {
+    if finished || folder.names(folder.dir())?.iter().any(foreign) {
         return Err(VaultError::FolderNotEmpty {
-            dir: dir.to_owned(),
+            dir: folder.dir().to_owned(),
         });
     }
-    check_folder(dir)?;
-    file::create_folder(&dir.join("shards"))
+    check_folder(folder)?;
+    folder.create_folder(&folder.dir().join("shards"))
 }
 
 #[cfg(test)]

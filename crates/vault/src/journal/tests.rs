@@ -20,7 +20,7 @@ fn wrapped(number: u8) -> WrappedKey {
 /// A journal with batches of 2, 3 and `last_batch` records.
 fn written(last_batch: u8) -> (tempfile::TempDir, Vec<u8>) {
     let dir = tempfile::tempdir().unwrap();
-    let mut journal = Journal::create(dir.path(), LOG, 1).unwrap();
+    let mut journal = Journal::create(&dir.path().into(), LOG, 1).unwrap();
     journal.append(&[]).unwrap();
     journal.append(&[wrapped(1), wrapped(2)]).unwrap();
     journal
@@ -35,7 +35,7 @@ fn written(last_batch: u8) -> (tempfile::TempDir, Vec<u8>) {
 
 fn reopen(dir: &tempfile::TempDir, bytes: &[u8]) -> Result<(Journal, Replayed), VaultError> {
     fs::write(path(dir.path(), 1), bytes).unwrap();
-    Journal::open(dir.path(), LOG, 1)
+    Journal::open(&dir.path().into(), LOG, 1)
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn every_lost_tail_is_cut_and_appending_goes_on() {
         assert_eq!(replayed.keys.len(), whole, "cut at {end}");
         journal.append(&[wrapped(100), wrapped(101)]).unwrap();
         drop(journal);
-        let (_, again) = Journal::open(dir.path(), LOG, 1).unwrap();
+        let (_, again) = Journal::open(&dir.path().into(), LOG, 1).unwrap();
         assert_eq!(again.keys.len(), whole + 2);
         assert_eq!(again.torn_bytes, 0);
     }
@@ -151,9 +151,9 @@ fn second_opening_is_refused_while_the_first_lives() {
     let (dir, bytes) = written(1);
     let first = reopen(&dir, &bytes).unwrap();
     assert!(matches!(
-        Journal::open(dir.path(), LOG, 1),
+        Journal::open(&dir.path().into(), LOG, 1),
         Err(VaultError::InUse { .. })
     ));
     drop(first);
-    assert!(Journal::open(dir.path(), LOG, 1).is_ok());
+    assert!(Journal::open(&dir.path().into(), LOG, 1).is_ok());
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
@@ -286,7 +287,7 @@ fn destroyed_key_is_gone_from_every_file_and_the_others_stay() {
 
 fn read_all(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for name in file::names(&dir.join("shards")).unwrap() {
+    for name in KeyFolder::from(dir).names(&dir.join("shards")).unwrap() {
         let bytes = fs::read(dir.join("shards").join(&name)).unwrap();
         files.insert(name, bytes);
     }
@@ -327,7 +328,7 @@ fn unfinished_shredding_is_finished_at_the_next_opening() {
 #[test]
 fn unbegun_generation_is_ignored() {
     let (folder, keys) = filled();
-    drop(Journal::create(&folder.keys, LOG, 3).unwrap());
+    drop(Journal::create(&(&folder.keys).into(), LOG, 3).unwrap());
     fs::write(folder.keys.join("shards/0000.3"), b"half written").unwrap();
     let vault = Vault::open(&folder.keys, LOG).unwrap();
     assert_eq!(vault.opened().keys, keys.len() as u64);

@@ -1,8 +1,9 @@
-//! The only way to files: the `Disk` trait and what it promises.
+//! The way to files of log, keys and caches: the `Disk` trait and what it promises.
 //!
-//! Everything above calls these traits and never `std::fs`, so that a simulated disk with faults fits
-//! beneath. A write is durable only after `sync_data` or `sync_all` of its file; a created, renamed or removed name
+//! Whoever keeps them calls these traits and never `std::fs`, so that a simulated disk with faults fits
+//! beneath. Refuses to know what is stored. A write is durable only after `sync_data` or `sync_all` of its file; a created, renamed or removed name
 //! only after `sync_dir` of its folder. An error of a sync means that the bytes may be lost for good.
+#![deny(clippy::indexing_slicing)]
 
 mod os;
 
@@ -110,6 +111,18 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// The system's error.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes everything durable that is written on the folder's file system: one call for thousands of files.
+    ///
+    /// # Errors
+    /// As for `DiskFile::sync_data`.
+    fn sync_filesystem(&self, path: &Path) -> io::Result<()>;
+
+    /// Returns the permission bits of a file or folder.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not exist, or the system's error.
+    fn mode(&self, path: &Path) -> io::Result<u32>;
+
     /// Lists the names in a folder, in no order.
     ///
     /// # Errors
@@ -140,11 +153,7 @@ pub fn read_exact_at(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io:
 ///
 /// # Errors
 /// The disk's error.
-pub(crate) fn read_full_at(
-    file: &dyn DiskFile,
-    buffer: &mut [u8],
-    offset: u64,
-) -> io::Result<usize> {
+pub fn read_full_at(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut read = 0_usize;
     while let Some(rest) = buffer.get_mut(read..).filter(|rest| !rest.is_empty()) {
         let at = offset.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
