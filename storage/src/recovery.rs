@@ -21,11 +21,13 @@ use crate::shared::{Durable, LogStatus, Opening, Shared, Tail};
 use crate::sink::{ClosedSegment, End, write_footer};
 use crate::verify::{Verified, Verify};
 
+mod beside;
 mod files;
 mod readback;
 mod tail;
 mod walk;
 
+use self::beside::Beside;
 use self::files::{Files, closed, io_error};
 use self::tail::Verdict;
 pub(crate) use self::walk::NoteHead;
@@ -183,15 +185,24 @@ pub(crate) fn verify(
     // Once, and before the log, which a writer only makes longer than it.
     let checkpoint = read_note_bytes(disk.as_ref(), folder)?;
     let (note, note_damage) = note_head(checkpoint.as_deref(), meta);
-    let files = files::find(disk.as_ref(), folder, meta)?;
-    let mut walk = Walk::new(meta, note);
-    walk.closely = Some(Closely {
-        kept: how.kept.map(|(size, root)| NoteHead { size, root }),
-        payload_percent: how.payload_percent,
-        draw: how.seed,
-        ..Closely::default()
-    });
-    let found = walk_from(files, walk, (1, None), &how.progress)?;
+    let walk = |beside| {
+        let files = files::find(disk.as_ref(), folder, meta)?;
+        let mut walk = Walk::new(meta, note);
+        walk.closely = Some(Closely {
+            kept: how.kept.map(|(size, root)| NoteHead { size, root }),
+            payload_percent: how.payload_percent,
+            draw: how.seed,
+            beside,
+            ..Closely::default()
+        });
+        walk_from(files, walk, (1, None), &how.progress)
+    };
+    let mut found = walk(Beside::start())?;
+    let closely = found.walk.closely.as_mut();
+    let beside = closely.and_then(|closely| closely.beside.take());
+    if beside.is_some_and(|beside| !beside.finish()) {
+        found = walk(None)?;
+    }
     let walk = &found.walk;
     let closely = walk.closely.as_ref();
     let kept = closely.and_then(|closely| closely.kept);

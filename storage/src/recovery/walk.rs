@@ -9,6 +9,7 @@ use sokhoe_chain::{
     payload_digest,
 };
 
+use super::beside::Beside;
 use crate::cache::Cached;
 use crate::disk::read_full_at;
 use crate::error::{Damage, DamageKind};
@@ -179,6 +180,8 @@ pub(super) struct Closely {
     pub(super) payload_percent: u32,
     /// What the draws go on from.
     pub(super) draw: u64,
+    /// Who compares the payloads, when not the walk itself.
+    pub(super) beside: Option<Beside>,
     /// Payloads checked.
     pub(super) payloads: u64,
     /// Groups walked.
@@ -196,6 +199,12 @@ impl Closely {
         }
         self.payloads += 1;
         let stated = payload_digest_of(frame.header);
+        if let Some(beside) = &mut self.beside {
+            let so_far = beside.compare(frame.payload, stated);
+            // The place is of no account: the walk is done again.
+            let wrong = || Flaw::new(DamageKind::Hash, "digest of an event's payload", 0);
+            return so_far.then_some(()).ok_or_else(wrong);
+        }
         let found = payload_digest(frame.payload);
         if found == stated {
             return Ok(());
