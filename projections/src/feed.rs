@@ -17,7 +17,7 @@ use crate::record_view::visible;
 use crate::streams::recorded;
 
 /// Events of the ring, at most.
-const RING_EVENTS_MAX: usize = 16_384;
+pub(crate) const RING_EVENTS_MAX: usize = 16_384;
 /// Sealed bytes of the ring's events, at most; opened they take some five times as much.
 const RING_BYTES_MAX: usize = 16 << 20;
 /// Frames looked at in one reading of the log, so that it ends though nothing is wanted.

@@ -1,14 +1,99 @@
-//! The runner: reads the log in order and keeps the directory up with it.
+//! Keeping the directory up with the log: behind a snapshot, along the tail, and anew from the first event.
 
-use sokhoe_commands::{OpenedEvent, Opener, UnsealError};
-use sokhoe_record::{Change, Data, PersonId, fold};
+use std::sync::Arc;
+
+use sokhoe_commands::{Follow, Notes, OpenedEvent, Opener, Seen, UnsealError};
 use sokhoe_storage::Position;
 
-use crate::directory::{Card, Directory};
+use crate::directory::Directory;
+use crate::notes::Note;
 use crate::streams::Streams;
 
 /// Events opened before they are applied: what one hold of the directory's lock covers.
 const EVENTS_AT_ONCE: usize = 512;
+/// Memory that opened streams may take.
+const STREAMS_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const SNAPSHOT: &str = "directory";
+
+/// The read side while the house opens: its snapshot, or nothing, brought on to the log's end.
+///
+/// Made by [`Beginning::of`] for [`sokhoe_commands::Commands::open_with`]; goes on as [`crate::Views`].
+#[derive(Debug)]
+pub struct Beginning {
+    pub(crate) directory: Directory,
+    pub(crate) streams: Arc<Streams>,
+}
+
+impl Beginning {
+    /// Takes up the last snapshot.
+    #[must_use]
+    pub fn of(opener: &Opener) -> Self {
+        let end = opener.reader().position().get();
+        let directory = opener
+            .read_cache(SNAPSHOT)
+            .and_then(|bytes| Directory::restore(&bytes))
+            .filter(|directory| directory.position() <= end)
+            .unwrap_or_default();
+        Self {
+            directory,
+            streams: Arc::new(Streams::new(opener.clone(), STREAMS_BYTES_MAX)),
+        }
+    }
+
+    /// Applies everything up to a durable position.
+    pub(crate) fn bring_on(&mut self, until: u64) -> Result<(), UnsealError> {
+        let streams = Arc::clone(&self.streams);
+        streams.opener().bring_on(self, until, |_| {})
+    }
+}
+
+impl Follow for Beginning {
+    type Note = Note;
+
+    fn position(&self) -> u64 {
+        self.directory.position()
+    }
+
+    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Note>, UnsealError> {
+        Note::of_seen(opener, event)
+    }
+
+    fn apply(&mut self, notes: Notes<Note>, until: u64) -> Result<(), UnsealError> {
+        apply_all(&mut self.directory, &self.streams, notes, until)
+    }
+}
+
+/// Applies notes in the order of the log, up to a position; those that were applied before are passed over.
+pub(crate) fn apply_all(
+    directory: &mut Directory,
+    streams: &Streams,
+    notes: Notes<Note>,
+    until: u64,
+) -> Result<(), UnsealError> {
+    let reached = directory.position();
+    for (position, note) in notes {
+        if position > reached {
+            note.apply(position, directory, streams)?;
+        }
+    }
+    directory.advance(until);
+    Ok(())
+}
+
+/// Builds a directory from the first event to the log's present end.
+pub(crate) fn from_zero(streams: &Arc<Streams>) -> Result<Beginning, UnsealError> {
+    let mut anew = Beginning {
+        directory: Directory::default(),
+        streams: Arc::clone(streams),
+    };
+    loop {
+        let end = streams.opener().reader().position().get();
+        if anew.position() >= end {
+            return Ok(anew);
+        }
+        anew.bring_on(end)?;
+    }
+}
 
 /// The next events in log order, and the position after them.
 #[derive(Debug, Default)]
@@ -22,6 +107,14 @@ impl Batch {
     /// The position of the last event read; 0 when there was nothing to read.
     pub(crate) fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Returns what the directory needs of them.
+    pub(crate) fn notes(&self) -> Notes<Note> {
+        let events = self.events.iter();
+        events
+            .filter_map(|(opened, _)| Some((opened.position, Note::of(opened)?)))
+            .collect()
     }
 
     /// Gives the events away.
@@ -51,106 +144,5 @@ pub(crate) fn read(opener: &Opener, after: u64) -> Result<Batch, UnsealError> {
     Ok(batch)
 }
 
-/// Applies a batch.
-pub(crate) fn apply_batch(
-    directory: &mut Directory,
-    streams: &Streams,
-    batch: &Batch,
-) -> Result<(), UnsealError> {
-    for (opened, _) in &batch.events {
-        apply(directory, streams, opened)?;
-    }
-    directory.advance(batch.position);
-    Ok(())
-}
-
-fn apply(
-    directory: &mut Directory,
-    streams: &Streams,
-    opened: &OpenedEvent,
-) -> Result<(), UnsealError> {
-    let Some(person) = opened.person() else {
-        return Ok(());
-    };
-    let event = &opened.stored.event;
-    let facility = event
-        .facility
-        .as_deref()
-        .map(|code| directory.facility(code));
-    if let Some(facility) = facility {
-        directory.visited(person, facility);
-    }
-    match &event.data {
-        Data::PersonRegistered(data) => directory.describe(person, |card| {
-            card.name.clone_from(&data.name.full);
-            card.birth_date = Some(data.birth_date);
-            card.sex = Some(data.sex);
-            card.said_by = facility;
-        }),
-        Data::DemographicsChanged(data) => {
-            let told = !matches!(
-                (&data.name, &data.birth_date, &data.sex),
-                (Change::Keep, Change::Keep, Change::Keep)
-            );
-            if told {
-                refold(directory, streams, person, opened.position, facility)?;
-            }
-        }
-        Data::CorrectionMade(_) => {
-            refold(directory, streams, person, opened.position, facility)?;
-        }
-        Data::PeopleMerged(data) if !opened.mirror() => {
-            if let Some(retired) = data.retired.id() {
-                directory.describe(retired, |card| card.merged_into = Some(person));
-            }
-        }
-        Data::PeopleUnmerged(_) if opened.mirror() => {
-            directory.describe(person, |card| card.merged_into = None);
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Describes a person anew from their events up to a position, corrections and times considered.
-fn refold(
-    directory: &mut Directory,
-    streams: &Streams,
-    person: PersonId,
-    position: u64,
-    facility: Option<u32>,
-) -> Result<(), UnsealError> {
-    let stream = match streams.get(person) {
-        Ok(stream) => stream,
-        Err(error) if error.erased() => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let until = stream.partition_point(|event| event.position <= position);
-    let record = fold(person, stream.get(..until).unwrap_or_default());
-    let demographics = record.demographics;
-    directory.describe(person, |card: &mut Card| {
-        let name = demographics.name.map(|name| name.full).unwrap_or_default();
-        let unchanged = name == card.name
-            && demographics.birth_date == card.birth_date
-            && demographics.sex == card.sex;
-        if !unchanged {
-            card.said_by = facility.or(card.said_by);
-        }
-        card.name = name;
-        card.birth_date = demographics.birth_date;
-        card.sex = demographics.sex;
-    });
-    Ok(())
-}
-
-/// Builds a directory from the first event to the log's present end.
-pub(crate) fn from_zero(streams: &Streams) -> Result<Directory, UnsealError> {
-    let mut directory = Directory::default();
-    loop {
-        let batch = read(streams.opener(), directory.position())?;
-        if batch.position() == 0 {
-            return Ok(directory);
-        }
-        apply_batch(&mut directory, streams, &batch)?;
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -6,25 +6,25 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sokhoe_access::Filter;
-use sokhoe_commands::{OpenedEvent, Opener, UnsealError};
+use sokhoe_commands::{Follow, Notes, OpenedEvent, Opener, Seen, UnsealError};
 use sokhoe_record::{EventId, PersonId};
 use sokhoe_storage::Position;
 use tokio::sync::watch;
 
 use crate::answers::Answers;
 use crate::directory::{Directory, Found, Query, Snapshot};
-use crate::feed::{Ahead, Passed, Ring, Wanted, read_log};
+use crate::feed::{Ahead, Passed, RING_EVENTS_MAX, Ring, Wanted, read_log};
+use crate::notes::Note;
 use crate::record_view::{AsOf, HistoryPage, RecordView, finished, history_page, record, visible};
-use crate::runner::{apply_batch, from_zero, read};
+use crate::runner::{Beginning, SNAPSHOT, apply_all, from_zero, read};
 use crate::streams::{Streams, recorded};
 
-/// Memory that opened streams may take.
-const STREAMS_BYTES_MAX: u64 = 64 << 20;
 /// Memory that finished answers may take.
 const ANSWERS_BYTES_MAX: u64 = 64 << 20;
 /// How long the runner sleeps at most before it looks whether it should stop.
 const WAKE_EVERY: Duration = Duration::from_millis(200);
-const SNAPSHOT: &str = "directory";
+/// Events behind which nothing is kept for the feed: it would not fit.
+const BEHIND_EVENTS: u64 = 2 * RING_EVENTS_MAX as u64;
 /// Events between two snapshots, unless there are more people: then as many as these.
 const SNAPSHOT_EVENTS: u64 = 1_000_000;
 
@@ -57,7 +57,7 @@ pub enum ReadError {
 
 #[derive(Debug)]
 struct Inner {
-    streams: Streams,
+    streams: Arc<Streams>,
     answers: Answers,
     directory: RwLock<Directory>,
     ring: Ring,
@@ -74,20 +74,16 @@ struct Inner {
 pub struct Views(Arc<Inner>);
 
 impl Views {
-    /// Starts from the last snapshot, or from nothing, and follows the log on a thread of its own.
+    /// Follows the log on a thread of its own, from where the beginning has come.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(opener: Opener) -> std::io::Result<Self> {
-        let ready_at = opener.reader().position().get();
-        let directory = opener
-            .read_cache(SNAPSHOT)
-            .and_then(|bytes| Directory::restore(&bytes))
-            .filter(|directory| directory.position() <= ready_at)
-            .unwrap_or_default();
+    pub fn start(beginning: Beginning) -> std::io::Result<Self> {
+        let Beginning { directory, streams } = beginning;
+        let ready_at = streams.opener().reader().position().get();
         let (reached, _) = watch::channel(directory.position());
         let inner = Arc::new(Inner {
-            streams: Streams::new(opener, STREAMS_BYTES_MAX),
+            streams,
             answers: Answers::new(ANSWERS_BYTES_MAX),
             ring: Ring::starting_at(directory.position()),
             directory: RwLock::new(directory),
@@ -233,18 +229,20 @@ impl Views {
         })
     }
 
-    /// Rebuilds everything from the first event beside the live views, then swaps. Blocks.
+    /// Rebuilds everything from the first event beside the live views, then swaps. Blocks; uses all processors.
     ///
     /// # Errors
     /// When events cannot be read; the live views then stay as they are.
     pub fn rebuild(&self) -> Result<u64, ReadError> {
-        let rebuilt = from_zero(&self.0.streams)?;
+        let mut rebuilt = from_zero(&self.0.streams)?;
         let mut directory = self
             .0
             .directory
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        *directory = rebuilt;
+        // The live views may have gone on meanwhile, and nobody may be told of less than before.
+        rebuilt.bring_on(directory.position())?;
+        *directory = rebuilt.directory;
         let position = directory.position();
         drop(directory);
         self.0.streams.forget();
@@ -338,7 +336,6 @@ impl Inner {
                     }
                 }
                 Ok(position) => {
-                    self.reached.send_replace(position);
                     saving.save_if_due(self, position);
                 }
                 Err(error) => {
@@ -353,25 +350,54 @@ impl Inner {
         }
     }
 
-    /// Applies the next batch; returns the position reached, 0 when there was nothing new.
+    /// Applies what comes next; returns the position reached, 0 when there was nothing new.
     fn step(&self) -> Result<u64, UnsealError> {
         let after = read_lock(&self.directory).position();
-        let batch = read(self.streams.opener(), after)?;
+        let opener = self.streams.opener();
+        let durable = opener.reader().position().get();
+        if durable.saturating_sub(after) > BEHIND_EVENTS {
+            opener.bring_on(&mut Live(self), durable - RING_EVENTS_MAX as u64, |_| {})?;
+            return Ok(read_lock(&self.directory).position());
+        }
+        let batch = read(opener, after)?;
         if batch.position() == 0 {
             return Ok(0);
         }
-        let mut directory = self
-            .directory
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        // A rebuild may have overtaken this batch; applying it twice would be wrong.
-        if directory.position() == after {
-            apply_batch(&mut directory, &self.streams, &batch)?;
-        }
-        let reached = directory.position();
-        drop(directory);
         let until = batch.position();
+        let reached = self.apply(batch.notes(), until)?;
+        // Whoever is told of a position finds its events.
         self.ring.push(after, batch.into_events(), until);
+        self.reached.send_replace(reached);
         Ok(reached)
+    }
+
+    /// Applies notes in one hold of the directory's lock; returns the position reached, another where a rebuild has
+    /// overtaken them.
+    fn apply(&self, notes: Notes<Note>, until: u64) -> Result<u64, UnsealError> {
+        let directory = self.directory.write();
+        let mut directory = directory.unwrap_or_else(PoisonError::into_inner);
+        apply_all(&mut directory, &self.streams, notes, until)?;
+        Ok(directory.position())
+    }
+}
+
+/// The live directory, brought on one short hold of its lock after the other.
+struct Live<'a>(&'a Inner);
+
+impl Follow for Live<'_> {
+    type Note = Note;
+
+    fn position(&self) -> u64 {
+        read_lock(&self.0.directory).position()
+    }
+
+    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Note>, UnsealError> {
+        Note::of_seen(opener, event)
+    }
+
+    fn apply(&mut self, notes: Notes<Note>, until: u64) -> Result<(), UnsealError> {
+        let reached = self.0.apply(notes, until)?;
+        self.0.reached.send_replace(reached);
+        Ok(())
     }
 }

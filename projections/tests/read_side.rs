@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sokhoe_access::{Filter, Principal};
 use sokhoe_commands::{Commands, ContentDigest, Receipt, Settings};
-use sokhoe_projections::{AsOf, Query, ReadError, Views};
+use sokhoe_projections::{AsOf, Beginning, Query, ReadError, Views};
 use sokhoe_record::{Instant, PersonId, parse_event};
 use sokhoe_storage::Clock;
 
@@ -31,7 +31,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::new(|| NOW_US);
         let commands = Commands::open(Settings::new(&folder.path().join("data"), clock)).unwrap();
-        let views = Views::start(commands.opener().clone()).unwrap();
+        let views = Views::start(Beginning::of(commands.opener())).unwrap();
         Self {
             commands,
             views,

@@ -24,10 +24,12 @@ use crate::shared::{Durable, LogStatus, Shared};
 
 mod frame;
 mod scan;
+mod stretches;
 
 use self::frame::decode_header;
 pub use self::frame::{Frame, FrameRef};
 pub use self::scan::Scan;
+pub use self::stretches::Stretch;
 
 /// Bytes read at once for a single frame; most frames fit.
 const FIRST_READ_BYTES: usize = 1024;

@@ -9,6 +9,7 @@ mod faults;
 mod frozen;
 mod reopen;
 mod simulation;
+mod stretches;
 mod threads;
 mod tree;
 

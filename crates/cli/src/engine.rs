@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use sokhoe_commands::{Commands, Settings, chain_of};
-use sokhoe_projections::Views;
+use sokhoe_commands::{Commands, Follow, Opener, Settings, chain_of};
+use sokhoe_projections::{Beginning, Views};
 use sokhoe_storage::{LogOptions, LogStatus, Step};
 
 use crate::clock;
@@ -16,6 +16,20 @@ use crate::folder;
 
 /// Opens the configured data folder with its keys, or makes both, and takes its lock.
 pub(crate) fn open(config: &Config) -> anyhow::Result<Commands> {
+    Ok(open_with(config, |_| ())?.0)
+}
+
+/// Opens the configured data folder and the read side over it, in one reading of what lies behind their snapshots.
+pub(crate) fn open_with_views(config: &Config) -> anyhow::Result<(Commands, Views)> {
+    let (commands, beginning) = open_with(config, Beginning::of)?;
+    let views = Views::start(beginning).context("start the projections")?;
+    Ok((commands, views))
+}
+
+fn open_with<F: Follow>(
+    config: &Config,
+    begin: impl FnOnce(&Opener) -> F,
+) -> anyhow::Result<(Commands, F)> {
     let folders = config.folders()?;
     make_private(&folders.data)?;
     let log = LogOptions {
@@ -36,18 +50,18 @@ pub(crate) fn open(config: &Config) -> anyhow::Result<Commands> {
         disk: Arc::clone(&config.platform.disk),
         ..Settings::new(&folders.data, folder::log_clock())
     };
-    let commands = Commands::open(settings)?;
+    let (commands, follower) = Commands::open_with(settings, begin)?;
     let recovery = commands.recovery();
     if let Some(torn) = &recovery.torn {
         tracing::info!(?torn, "cut an unfinished group off the end of the log");
     }
     tracing::debug!(events_read = recovery.events_read, "log opened");
-    Ok(commands)
+    Ok((commands, follower))
 }
 
 /// Opens the read side over an open write side; it follows the log on a thread of its own.
 pub(crate) fn views(commands: &Commands) -> anyhow::Result<Views> {
-    Views::start(commands.opener().clone()).context("start the projections")
+    Views::start(Beginning::of(commands.opener())).context("start the projections")
 }
 
 /// Makes a data folder that is not there yet, for its owner alone.

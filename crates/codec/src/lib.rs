@@ -23,7 +23,7 @@ mod pack;
 mod schema;
 mod wire;
 
-pub use envelope::{STORED_FORMAT, Stored, decode, encode};
+pub use envelope::{Glimpse, STORED_FORMAT, Stored, decode, encode, glimpse};
 pub use pack::{STORED_BYTES_MAX, pack, unpack};
 pub use schema::{LATEST, SchemaVersion, schema_of};
 

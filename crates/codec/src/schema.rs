@@ -124,5 +124,11 @@ kinds! {
     40 RequestDecided 1;
 }
 
+/// Returns the kind that has a number.
+pub(crate) fn kind_numbered(number: u16) -> Option<Kind> {
+    let row = LATEST.iter().find(|row| row.1 == number);
+    row.map(|row| row.0)
+}
+
 #[cfg(test)]
 mod tests;

@@ -14,9 +14,10 @@ use sokhoe_vault::{KeyFolder, Vault, VaultError, unused_by};
 use tokio::sync::{Semaphore, watch};
 
 use crate::checkpoints::Checkpoints;
+use crate::following::Follow;
 use crate::keeper::{Keeper, Watch};
 use crate::opening::{Opener, UnsealError};
-use crate::replay::{keep_ids, read_snapshot, replay};
+use crate::replay::{Replay, keep_ids, read_snapshot, replay};
 use crate::stage::{Decide, Landing, Request};
 
 /// Requests that may wait for the writer; past it a single event is turned away and a batch waits.
@@ -150,7 +151,11 @@ struct Signing {
 }
 
 impl House {
-    pub(crate) fn open(settings: Settings) -> Result<Self, HouseError> {
+    /// Opens the house, and brings a follower on with its registry.
+    pub(crate) fn open<F: Follow>(
+        settings: Settings,
+        begin: impl FnOnce(&Opener) -> F,
+    ) -> Result<(Self, F), HouseError> {
         let (log, vault, recovery) = open_log(&settings)?;
         let reader = log.reader();
         let vault = Arc::new(vault);
@@ -166,7 +171,9 @@ impl House {
             reader: reader.clone(),
             registry: Arc::new(registry),
         };
-        replay(&opener, (from, known), &settings.log.progress).map_err(HouseError::Replay)?;
+        let behind = Replay::new(&opener, from, known);
+        let follower = replay(behind, begin(&opener), &settings.log.progress);
+        let follower = follower.map_err(HouseError::Replay)?;
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
         let registry = Arc::clone(&opener.registry);
@@ -186,7 +193,7 @@ impl House {
         let keeper = Arc::new(keeper);
         let watch = keeper.watch(settings.clock.clone());
         let watch = watch.map_err(io("start the keeper"))?;
-        Ok(Self {
+        let house = Self {
             submitter: writer.submitter(),
             places,
             catalogue: SharedCatalogue::new(catalogue),
@@ -202,7 +209,8 @@ impl House {
             keeper,
             watch: Mutex::new(Some(watch)),
             tree: Mutex::default(),
-        })
+        };
+        Ok((house, follower))
     }
 
     /// Returns the tree on disk, following the log from the first call on.

@@ -19,6 +19,7 @@ mod checkpoints;
 mod content;
 mod enrich;
 mod evidence;
+mod following;
 mod house;
 mod keeper;
 mod lookup;
@@ -44,6 +45,7 @@ use sokhoe_storage::{Frame, LogStatus, Metrics, ReadError, Recovery, TreeStore, 
 pub use blobs::BlobReceipt;
 pub use content::ContentDigest;
 pub use evidence::{Chain, EVIDENCE_EVENTS_MAX, Evidence, EvidenceError, ShownEvent};
+pub use following::{Follow, Notes, Seen};
 pub use house::{HouseError, Settings, SignError};
 pub use keeper::{Commitment, KeepError};
 pub use opening::{OpenedEvent, Opener, UnsealError};
@@ -68,9 +70,24 @@ impl Commands {
     /// # Errors
     /// Says what is missing, locked, damaged or of another version; nothing is repaired silently.
     pub fn open(settings: Settings) -> Result<Self, HouseError> {
-        House::open(settings).map(|house| Self {
-            house: Arc::new(house),
-        })
+        Self::open_with(settings, |_| ()).map(|(commands, ())| commands)
+    }
+
+    /// Opens as [`Commands::open`] does, and brings a follower on with the registry, so that each event behind their
+    /// snapshots is read and opened once for both. `begin` makes the follower; it may read the log and its caches, and
+    /// must not ask the registry, which is not true yet. Blocks.
+    ///
+    /// A follower that meets an event it cannot apply comes back as far as it came.
+    ///
+    /// # Errors
+    /// As [`Commands::open`].
+    pub fn open_with<F: Follow>(
+        settings: Settings,
+        begin: impl FnOnce(&Opener) -> F,
+    ) -> Result<(Self, F), HouseError> {
+        let (house, follower) = House::open(settings, begin)?;
+        let house = Arc::new(house);
+        Ok((Self { house }, follower))
     }
 
     /// Takes one event; returns once it is durable.

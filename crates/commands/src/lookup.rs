@@ -96,10 +96,10 @@ pub(crate) fn root_of(
     let mut root: Option<OpenedEvent> = None;
     for _ in 0..CORRECTIONS_DEEP_MAX {
         let current = root.as_ref().unwrap_or(event);
-        let Data::CorrectionMade(correction) = &current.stored.event.data else {
+        let Some(corrected) = current.corrects() else {
             break;
         };
-        match opener.by_id(correction.corrects)? {
+        match opener.by_id(corrected)? {
             Some(found) => root = Some(found),
             None => break,
         }

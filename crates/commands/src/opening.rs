@@ -1,13 +1,16 @@
 //! Opening stored events again: frame to typed event.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sokhoe_chain::{EventHash, EventHeader, EventKey, StreamId, StreamKind};
 use sokhoe_codec::{CodecError, Stored};
-use sokhoe_record::{EventId, Identifier, PersonId};
+use sokhoe_record::{Data, EventId, Identifier, PersonId};
 use sokhoe_registry::{Digests, IdentifierDigest, Registry};
 use sokhoe_storage::{Frame, FrameRef, Position, ReadError, Reader};
 use sokhoe_vault::{KeyError, OpenError, StreamKey, Vault};
+
+use crate::lookup::root_of;
 
 /// A stored event, opened.
 #[derive(Debug, Clone)]
@@ -31,10 +34,36 @@ pub struct OpenedEvent {
 }
 
 impl OpenedEvent {
+    pub(crate) fn new(
+        stored: Stored,
+        header: &EventHeader,
+        (position, hash): (u64, EventHash),
+    ) -> Self {
+        Self {
+            stored,
+            stream: header.stream,
+            stream_kind: header.stream_kind,
+            version: header.version,
+            position,
+            recorded_at_us: header.recorded_at_us,
+            hash,
+            previous: header.previous,
+        }
+    }
+
     /// Returns whose record the stream is; `None` for system streams.
     #[must_use]
     pub fn person(&self) -> Option<PersonId> {
         (self.stream_kind == StreamKind::Record).then(|| PersonId::from_bytes(self.stream.0))
+    }
+
+    /// Returns the event that this one corrects, if it is a correction.
+    #[must_use]
+    pub fn corrects(&self) -> Option<EventId> {
+        match &self.stored.event.data {
+            Data::CorrectionMade(correction) => Some(correction.corrects),
+            _ => None,
+        }
     }
 
     /// Tells whether this is the second frame of a pair, standing in the other person's stream.
@@ -136,6 +165,19 @@ impl Opener {
         }
     }
 
+    /// Returns the entry that a correction, and the corrections that it corrects, are about; `None` when the event is
+    /// no correction, or what it corrects is not there or was erased.
+    ///
+    /// # Errors
+    /// When an event on the way cannot be opened.
+    pub fn root(&self, event: &OpenedEvent) -> Result<Option<OpenedEvent>, UnsealError> {
+        match root_of(self, event) {
+            Ok(root) => Ok(root.filter(|root| root.corrects().is_none())),
+            Err(error) if error.erased() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Opens the event at a position.
     ///
     /// # Errors
@@ -181,48 +223,51 @@ impl Opener {
         }
         let position = frame.position.get();
         let key = self.key(header.stream, position)?;
-        let parts = (position, frame.hash(), &header, frame.payload);
-        self.unseal(&key, parts).map(Some)
+        let stored = self.unseal(&key, position, &header, frame.payload)?;
+        let stored = sokhoe_codec::decode(&stored)
+            .map_err(|source| UnsealError::Decode { position, source })?;
+        Ok(Some(OpenedEvent::new(
+            stored,
+            &header,
+            (position, frame.hash()),
+        )))
     }
 
-    fn key(&self, stream: StreamId, position: u64) -> Result<StreamKey, UnsealError> {
+    pub(crate) fn key(&self, stream: StreamId, position: u64) -> Result<StreamKey, UnsealError> {
         self.vault
             .stream_key(stream)
             .map_err(|source| UnsealError::Key { position, source })
     }
 
     fn open_with(&self, key: &StreamKey, frame: &Frame) -> Result<OpenedEvent, UnsealError> {
-        let parts = (
-            frame.position.get(),
-            frame.hash(),
+        let position = frame.position.get();
+        let stored = self.unseal(key, position, &frame.header, &frame.payload)?;
+        let stored = sokhoe_codec::decode(&stored)
+            .map_err(|source| UnsealError::Decode { position, source })?;
+        Ok(OpenedEvent::new(
+            stored,
             &frame.header,
-            frame.payload.as_slice(),
-        );
-        self.unseal(key, parts)
+            (position, frame.hash()),
+        ))
     }
 
-    fn unseal(
+    /// Opens a payload and returns the stored event's bytes.
+    pub(crate) fn unseal(
         &self,
         key: &StreamKey,
-        (position, hash, header, payload): (u64, EventHash, &EventHeader, &[u8]),
-    ) -> Result<OpenedEvent, UnsealError> {
-        let plaintext = self
+        position: u64,
+        header: &EventHeader,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, UnsealError> {
+        let packed = self
             .vault
             .unseal(key, header, payload)
             .map_err(|source| UnsealError::Seal { position, source })?;
-        let stored = sokhoe_codec::unpack(header.compression, &plaintext)
-            .and_then(|stored| sokhoe_codec::decode(&stored))
-            .map_err(|source| UnsealError::Decode { position, source })?;
-        Ok(OpenedEvent {
-            stored,
-            stream: header.stream,
-            stream_kind: header.stream_kind,
-            version: header.version,
-            position,
-            recorded_at_us: header.recorded_at_us,
-            hash,
-            previous: header.previous,
-        })
+        match sokhoe_codec::unpack(header.compression, &packed) {
+            Ok(Cow::Borrowed(_)) => Ok(packed),
+            Ok(Cow::Owned(unpacked)) => Ok(unpacked),
+            Err(source) => Err(UnsealError::Decode { position, source }),
+        }
     }
 }
 

@@ -1,75 +1,198 @@
-//! The registry at start: from its snapshot and the log's tail.
+//! The registry at start: from its snapshot and the log's tail, which brings a follower on too.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sokhoe_chain::StreamKind;
-use sokhoe_registry::{IdRuns, Registry, changes_of};
+use sokhoe_chain::{EventKey, StreamKind};
+use sokhoe_record::PersonId;
+use sokhoe_registry::{Change, IdRuns, Registry, changes_of, concerns};
 use sokhoe_storage::{Position, Progress, Reader, Step};
 use sokhoe_vault::Vault;
 
 use crate::cache;
+use crate::following::{Follow, Notes, Seen};
 use crate::lookup::root_of;
-use crate::opening::{Opener, UnsealError};
+use crate::opening::{OpenedEvent, Opener, UnsealError};
 
 const SNAPSHOT: &str = "registry";
-/// Events replayed before progress is told and event ids may leave memory.
+/// Events replayed before event ids may leave memory.
 const LOOK_EVERY: u64 = 10_000;
 /// How long a wait for what is in a snapshot to become durable goes on before the log's state is looked at.
 const DURABLE_WAIT: Duration = Duration::from_millis(100);
 
-/// Replays the log past a position into the registry, event ids only where they are not `known` already; returns how
-/// many events that were.
-pub(crate) fn replay(
-    opener: &Opener,
-    (from, known): (u64, u64),
-    progress: &Progress,
-) -> Result<u64, UnsealError> {
-    let end = opener.reader.position().get();
-    let mut scan = opener.reader.scan(Position::new(from + 1));
-    let mut replayed = 0;
-    while let Some(frame) = scan.next_frame()? {
-        if replayed % LOOK_EVERY == 0 {
-            progress.say(Step {
-                doing: "applying events to the registry",
-                done: replayed,
-                total: end.saturating_sub(from),
-                unit: "events",
-            });
+/// The registry while it is brought on by the log.
+pub(crate) struct Replay {
+    opener: Opener,
+    position: u64,
+    /// Ids of events up to here are known.
+    known: u64,
+    looked: u64,
+}
+
+impl Replay {
+    /// Goes on from the position that the opener's registry is true at.
+    pub(crate) fn new(opener: &Opener, position: u64, known: u64) -> Self {
+        Self {
+            opener: opener.clone(),
+            position,
+            known,
+            looked: position,
+        }
+    }
+}
+
+/// What the registry needs of an event.
+pub(crate) struct Noted {
+    key: EventKey,
+    changes: Changes,
+}
+
+enum Changes {
+    Made(Vec<Change>),
+    /// What a correction changes depends on the entry at its root, which could not be told yet.
+    Of(Box<(OpenedEvent, PersonId)>),
+}
+
+impl Follow for Replay {
+    type Note = Noted;
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Noted>, UnsealError> {
+        let header = event.header();
+        if header.stream_kind == StreamKind::Keeper {
+            return Ok(None);
+        }
+        // An id is taken even where the key of its event was destroyed.
+        let key = header.event_key;
+        let changes = match event.of_person() {
+            Some((person, content)) if concerns(content.kind) => {
+                let opened = event.open(content)?;
+                let root = match opened.corrects() {
+                    Some(_) => event.root(opener, opened)?,
+                    None => None,
+                };
+                let corrected = root.map(|root| &root.stored.event.data);
+                if opened.mirror() {
+                    Changes::Made(Vec::new())
+                } else if opened.corrects().is_some() && root.is_none() {
+                    Changes::Of(Box::new((opened.clone(), person)))
+                } else {
+                    Changes::Made(changes_of(&opened.stored.event, person, corrected, opener))
+                }
+            }
+            _ => Changes::Made(Vec::new()),
+        };
+        Ok(Some(Noted { key, changes }))
+    }
+
+    fn apply(&mut self, notes: Notes<Noted>, until: u64) -> Result<(), UnsealError> {
+        for (position, note) in notes {
+            self.apply_one(position, note)?;
+        }
+        self.position = until;
+        if until - self.looked >= LOOK_EVERY {
+            self.looked = until;
             // Memory stays bounded however much is replayed; what cannot be written stays in memory.
-            if let Err(error) = opener.registry.settle_ids(from + replayed, false) {
+            if let Err(error) = self.opener.registry.settle_ids(until, false) {
                 tracing::warn!(%error, "event ids stay in memory: no run of them is written");
             }
         }
-        replayed += 1;
-        let header = frame.header()?;
-        if header.stream_kind == StreamKind::Keeper {
-            continue;
+        Ok(())
+    }
+}
+
+impl Replay {
+    fn apply_one(&self, position: u64, note: Noted) -> Result<(), UnsealError> {
+        let registry = &self.opener.registry;
+        if position > self.known {
+            registry.retake(note.key, position);
         }
-        let position = frame.position.get();
-        // An id is taken even where the key of its event was destroyed.
-        if position > known {
-            let _ = opener.registry.take(header.event_key, position);
+        let changes = match note.changes {
+            Changes::Made(changes) => changes,
+            Changes::Of(correction) => {
+                let (opened, person) = *correction;
+                let root = root_of(&self.opener, &opened)?;
+                let corrected = root.as_ref().map(|root| &root.stored.event.data);
+                changes_of(&opened.stored.event, person, corrected, &self.opener)
+            }
+        };
+        if changes.is_empty() {
+            return Ok(());
         }
-        let opened = match opener.open_scanned(&frame) {
-            Ok(Some(opened)) => opened,
-            Ok(None) => continue,
-            Err(error) if error.erased() => continue,
-            Err(error) => return Err(error),
-        };
-        let Some(person) = opened.person().filter(|_| !opened.mirror()) else {
-            continue;
-        };
-        let root = root_of(opener, &opened)?;
-        let corrected = root.as_ref().map(|root| &root.stored.event.data);
-        let changes = changes_of(&opened.stored.event, person, corrected, opener);
-        if let Err(refused) = opener.registry.apply(&changes, position) {
+        if let Err(refused) = registry.apply(&changes, position) {
             // The writer decided by the same rules in the same order, so this is damage or a bug.
             tracing::error!(position, %refused, "the log holds a change that the registry refuses");
         }
+        Ok(())
     }
-    Ok(replayed)
+}
+
+/// The registry, and a follower that is brought on with it as far as it can be.
+struct Beside<F> {
+    registry: Replay,
+    follower: F,
+    /// The follower met an event that it could not apply and stays there; it will meet it again and say so.
+    failed: bool,
+}
+
+impl<F: Follow> Follow for Beside<F> {
+    type Note = (Option<Noted>, Option<F::Note>);
+
+    fn position(&self) -> u64 {
+        self.registry.position().min(self.follower.position())
+    }
+
+    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Self::Note>, UnsealError> {
+        let noted = (Replay::note(opener, event)?, F::note(opener, event)?);
+        Ok(Some(noted).filter(|noted| !matches!(noted, (None, None))))
+    }
+
+    fn apply(&mut self, notes: Notes<Self::Note>, until: u64) -> Result<(), UnsealError> {
+        let (registered, reached) = (self.registry.position(), self.follower.position());
+        let (mut noted, mut followed) = (Vec::with_capacity(notes.len()), Vec::new());
+        for (position, (of_registry, of_follower)) in notes {
+            let new = of_registry.filter(|_| position > registered);
+            noted.extend(new.map(|note| (position, note)));
+            let new = of_follower.filter(|_| position > reached);
+            followed.extend(new.map(|note| (position, note)));
+        }
+        if until > registered {
+            self.registry.apply(noted, until)?;
+        }
+        if until > reached && !self.failed {
+            self.failed = self.follower.apply(followed, until).is_err();
+        }
+        Ok(())
+    }
+}
+
+/// Brings the registry and a follower on to the log's end.
+pub(crate) fn replay<F: Follow>(
+    registry: Replay,
+    follower: F,
+    progress: &Progress,
+) -> Result<F, UnsealError> {
+    let opener = registry.opener.clone();
+    let end = opener.reader.position().get();
+    let mut beside = Beside {
+        registry,
+        follower,
+        failed: false,
+    };
+    let from = beside.position();
+    opener.bring_on(&mut beside, end, |reached| {
+        progress.say(Step {
+            doing: "applying events",
+            done: reached.saturating_sub(from),
+            total: end.saturating_sub(from),
+            unit: "events",
+        });
+    })?;
+    Ok(beside.follower)
 }
 
 /// Reads the snapshot; an empty registry at position 0 when there is none that can be used.

@@ -4,7 +4,7 @@
 
 use sokhoe_chain::EventKey;
 use sokhoe_record::{
-    Change as FieldChange, CorrectionAction, Data, Event, Identifier, IdentifierStatus,
+    Change as FieldChange, CorrectionAction, Data, Event, Identifier, IdentifierStatus, Kind,
     PartialDate, PersonId, PersonRef,
 };
 
@@ -76,6 +76,21 @@ pub trait Digests {
     fn identifier(&self, identifier: &Identifier) -> IdentifierDigest;
 }
 
+/// Tells whether events of a kind can change the registry; most are passed over unread when it is rebuilt.
+#[must_use]
+pub fn concerns(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::PersonRegistered
+            | Kind::DemographicsChanged
+            | Kind::IdentifierLinked
+            | Kind::PersonDied
+            | Kind::PeopleMerged
+            | Kind::PeopleUnmerged
+            | Kind::CorrectionMade
+    )
+}
+
 /// Returns what an event of this person changes.
 ///
 /// `corrected` is the data at the root of a chain of corrections: the original event's, where the
@@ -87,6 +102,9 @@ pub fn changes_of(
     corrected: Option<&Data>,
     digests: &impl Digests,
 ) -> Vec<Change> {
+    if !concerns(event.kind()) {
+        return Vec::new();
+    }
     match &event.data {
         Data::CorrectionMade(correction) => {
             let Some(corrected) = corrected else {

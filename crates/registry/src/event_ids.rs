@@ -322,7 +322,8 @@ impl EventIds {
         Ok(())
     }
 
-    fn insert_hot(&self, key: EventKey, position: u64) {
+    /// Holds an id in memory without asking whether it is taken.
+    pub(crate) fn insert_hot(&self, key: EventKey, position: u64) {
         if let Some(mut shard) = self.write_hot(key)
             && let Entry::Vacant(free) = shard.entry(key.0)
         {

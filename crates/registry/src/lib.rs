@@ -27,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use sokhoe_chain::EventKey;
 use sokhoe_record::PersonId;
 
-pub use change::{Change, Digests, IdentifierDigest, changes_of};
+pub use change::{Change, Digests, IdentifierDigest, changes_of, concerns};
 pub use event_ids::{EventKeys, IdRuns};
 pub use snapshot::SnapshotError;
 
@@ -85,6 +85,11 @@ impl Registry {
     /// The position of the earlier event, when the id is taken already.
     pub fn take(&self, key: EventKey, position: u64) -> Result<(), u64> {
         self.ids.take(key, position)
+    }
+
+    /// Takes an id again that stands in the log, and so was free when it was taken first.
+    pub fn retake(&self, key: EventKey, position: u64) {
+        self.ids.insert_hot(key, position);
     }
 
     /// Gives an event id back that was taken for a request which then failed as a whole.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sokhoe_access::{Claims, Issuer, Role};
 use sokhoe_commands::{Commands, Settings};
-use sokhoe_projections::Views;
+use sokhoe_projections::{Beginning, Views};
 use sokhoe_server::{App, Server, ServerConfig};
 use sokhoe_storage::Clock;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -75,7 +75,7 @@ async fn main() {
     let settings = Settings::new(&folder.path().join("data"), Clock::new(now_us));
     let commands = Commands::open(settings).unwrap();
     let issuer = Issuer::from_seed(&commands.opener().vault().secrets().issuer_seed());
-    let views = Views::start(commands.opener().clone()).unwrap();
+    let views = Views::start(Beginning::of(commands.opener())).unwrap();
     let config = ServerConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         ..ServerConfig::default()

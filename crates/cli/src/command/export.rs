@@ -100,13 +100,10 @@ fn of_folder(
         let folder = folders.data.display();
         return Err(usage(format!("{folder} is no data folder")));
     }
-    let commands = engine::open(config)?;
-    let written = engine::views(&commands).and_then(|views| {
-        let source = source_of(&commands.opener().reader().meta().log_id.0);
-        let written = write_all(&views, &source, arguments, lines);
-        views.close();
-        written
-    });
+    let (commands, views) = engine::open_with_views(config)?;
+    let source = source_of(&commands.opener().reader().meta().log_id.0);
+    let written = write_all(&views, &source, arguments, lines);
+    views.close();
     engine::close(&commands)?;
     written
 }

@@ -37,15 +37,12 @@ pub(crate) fn run(
         )));
     }
     let begun = clock::steady();
-    let commands = engine::open(config)?;
-    let rebuilt = engine::views(&commands).and_then(|views| {
-        let position = views.rebuild().context("rebuild the projections")?;
-        let people = views.people_count();
-        views.close();
-        Ok((position, people))
-    });
+    let (commands, views) = engine::open_with_views(config)?;
+    let rebuilt = views.rebuild().context("rebuild the projections");
+    let people = views.people_count();
+    views.close();
     let closed = engine::close(&commands);
-    let (position, people) = rebuilt?;
+    let position = rebuilt?;
     closed?;
     let seconds = begun.elapsed().as_secs_f64();
     if arguments.json {

@@ -22,8 +22,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcome> {
     let folders = config.folders()?;
     logging::say_configuration(config);
-    let commands = engine::open(config)?;
-    let views = engine::views(&commands)?;
+    let (commands, views) = engine::open_with_views(config)?;
     let served = super::runtime()?.block_on(async {
         let stop = StopSignals::listen()?;
         let handle = start(&commands, &views, config).await?;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::{any, prop_assert, proptest};
 use proptest::{collection::vec, sample::Index};
-use sokhoe_codec::{CodecError, LATEST, Stored, decode};
+use sokhoe_codec::{CodecError, LATEST, Stored, decode, glimpse};
 use sokhoe_record::validate;
 
 use crate::golden;
@@ -20,6 +20,8 @@ fn usable(stored: Stored) {
 
 /// Decodes damaged bytes; they must not pass for the event that was stored.
 fn damaged(original: &Stored, bytes: &[u8]) {
+    let glimpsed = glimpse(bytes);
+    assert!(glimpsed.is_ok() || decode(bytes).is_err(), "{bytes:?}");
     if let Ok(stored) = decode(bytes) {
         assert!(stored != *original, "{:?} was not noticed", bytes);
         usable(stored);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use sokhoe_codec::{LATEST, SchemaVersion, Stored, decode, encode};
+use sokhoe_codec::{LATEST, SchemaVersion, Stored, decode, encode, glimpse};
 use sokhoe_record::{Kind, event_schemas, parse_event};
 
 use crate::sample::{golden_path, sample_path, stored};
@@ -175,5 +175,16 @@ fn samples_name_invented_people_only() {
                 "{kind}: personal numbers begin with 099"
             );
         }
+    }
+}
+
+#[test]
+fn a_glimpse_shows_what_reading_the_whole_event_would() {
+    for (kind, bytes) in all() {
+        let whole = decode(&bytes).unwrap();
+        let seen = glimpse(&bytes).unwrap();
+        let shown = (seen.kind, seen.facility);
+        assert_eq!(shown, (kind, whole.event.facility.as_deref()));
+        assert_eq!(seen.decode().unwrap(), whole);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::house::{CITIZEN, House, NOW_S, bearer_of, claims, commands};
 use crate::peer::{Answer, raw, send};
 use sokhoe_access::{Claims, Issuer, Role};
-use sokhoe_projections::Views;
+use sokhoe_projections::{Beginning, Views};
 use sokhoe_server::{App, Limits, Server, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -388,7 +388,7 @@ async fn one_connection_serves_many_requests() {
 async fn only_loopback_is_listened_on() {
     let folder = tempfile::tempdir().unwrap();
     let commands = commands(folder.path());
-    let views = Views::start(commands.opener().clone()).unwrap();
+    let views = Views::start(Beginning::of(commands.opener())).unwrap();
     let app = App::new(commands, views);
     let listen = "0.0.0.0:0".parse().unwrap();
     let config = ServerConfig {

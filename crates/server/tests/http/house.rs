@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sokhoe_access::{Claims, Issuer, Role};
 use sokhoe_commands::{Commands, Settings};
-use sokhoe_projections::Views;
+use sokhoe_projections::{Beginning, Views};
 use sokhoe_server::{App, Handle, Limits, Server, ServerConfig};
 use sokhoe_storage::Clock;
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ impl House {
         let clock = Arc::new(AtomicI64::new(NOW_S * 1_000_000));
         let commands = commands_at(folder.path(), &clock);
         let issuer = Issuer::from_seed(&commands.opener().vault().secrets().issuer_seed());
-        let views = Views::start(commands.opener().clone()).expect("views");
+        let views = Views::start(Beginning::of(commands.opener())).expect("views");
         let config = ServerConfig { listen, limits };
         let handle = Server::start(config, App::new(commands.clone(), views)).await;
         let handle = handle.expect("a started server");
