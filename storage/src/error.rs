@@ -256,6 +256,31 @@ pub enum WriteFailure {
     Panicked,
 }
 
+impl WriteFailure {
+    /// Says whether the disk was full: what helps is room, and a restart.
+    #[must_use]
+    pub fn no_space(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::BeforeSync { source } => no_space(source.as_ref()),
+            Self::Damaged { .. } | Self::Stopped | Self::Panicked => false,
+        }
+    }
+}
+
+/// Says whether an error comes of a full disk.
+#[must_use]
+pub fn no_space(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return io.kind() == io::ErrorKind::StorageFull;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// A read failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

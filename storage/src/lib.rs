@@ -51,7 +51,9 @@ pub use sokhoe_disk::{
 pub use self::clock::Clock;
 pub use self::committed::{CommitmentEvent, CommittedHeads, heads_committed};
 pub use self::draft::{Draft, Stamped};
-pub use self::error::{AppendError, Damage, DamageKind, OpenError, ReadError, WriteFailure};
+pub use self::error::{
+    AppendError, Damage, DamageKind, OpenError, ReadError, WriteFailure, no_space,
+};
 pub use self::format::meta::{Meta, ORIGIN_BYTES_MAX};
 pub use self::format::{FORMAT_VERSION, SUITE};
 pub use self::group::{BeforeSync, Group, Outcome};

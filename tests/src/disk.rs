@@ -79,17 +79,18 @@ impl OrderedDisk {
             return None;
         }
         let orders = &self.0.orders;
+        let due = orders.rule.as_ref().filter(|rule| {
+            let meant = rule.call.is_none_or(|wanted| wanted == call) && rule.is_at(path);
+            meant && self.0.met.fetch_add(1, Ordering::AcqRel) + 1 == rule.nth
+        });
         if let Some(trace) = &orders.trace {
-            let line = format!("{} {}\n", call.word(), path.display());
+            let mark = if due.is_some() { " !" } else { "" };
+            let line = format!("{} {}{mark}\n", call.word(), path.display());
             let opened = OpenOptions::new().append(true).create(true).open(trace);
             // A trace that cannot be written shows in the test that reads it.
             let _ = opened.and_then(|mut file| file.write_all(line.as_bytes()));
         }
-        let rule = orders.rule.as_ref()?;
-        let meant = rule.call.is_none_or(|wanted| wanted == call)
-            && path.to_str().is_some_and(|path| path.contains(&rule.at));
-        let due = meant && self.0.met.fetch_add(1, Ordering::AcqRel) + 1 == rule.nth;
-        due.then_some(rule.act)
+        due.map(|rule| rule.act)
     }
 
     /// Does a call, or what is ordered instead; `half` does the first half of one that has halves.

@@ -6,13 +6,13 @@
 //! | `cache_every_events` | events after which the heads are written to the cache |
 //! | `do` | `kill-before`, `kill-half` (of a write), `kill-after`, `fail`, `fail-half` (of a write), `no-space` |
 //! | `call` | at which calls: `write`, `sync`, `sync-dir`, `rename`, `create`, `set-len`, `remove`, or `any` of them |
-//! | `at` | only at files whose path holds this |
+//! | `at` | only at files whose path holds this, or ends with it when it ends with `$` |
 //! | `nth` | at which of these calls, from 1 |
 //! | `armed` | a file; calls before it is there are not counted, nor told to the trace |
-//! | `trace` | a file that is told each call |
+//! | `trace` | a file that is told each call, with a mark at the one that is met |
 //! | `room` | bytes by which all files together may grow |
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,17 @@ pub(crate) struct Orders {
     pub(crate) armed: Option<PathBuf>,
     pub(crate) trace: Option<PathBuf>,
     pub(crate) room: Option<u64>,
+}
+
+impl Rule {
+    /// Whether a file is one that is meant.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        match self.at.strip_suffix('$') {
+            Some(end) => path.ends_with(end),
+            None => path.contains(&self.at),
+        }
+    }
 }
 
 impl Call {

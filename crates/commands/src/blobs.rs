@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use sokhoe_access::{Principal, Role};
-use sokhoe_storage::{Access, write_file_atomic};
+use sokhoe_storage::{Access, no_space, write_file_atomic};
 use sokhoe_vault::{BLOB_BYTES_MAX, BlobError};
 
 use crate::house::House;
@@ -86,7 +86,11 @@ fn blob_failed(error: &BlobError) -> Refusal {
     failed(error)
 }
 
-fn failed(error: &dyn std::error::Error) -> Refusal {
+fn failed(error: &(dyn std::error::Error + 'static)) -> Refusal {
     tracing::error!(error = %crate::chain_of(error), "content could not be stored");
-    Refusal::Internal
+    if no_space(error) {
+        Refusal::Full
+    } else {
+        Refusal::Internal
+    }
 }

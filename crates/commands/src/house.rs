@@ -1,6 +1,7 @@
 //! The open house: log, keys, registry, catalogue and writer together.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -127,6 +128,8 @@ pub(crate) struct House {
     pub(crate) settings: Settings,
     pub(crate) recovery: Recovery,
     pub(crate) verifier: VerifierKey,
+    /// Set while the signer cannot store what it signs.
+    pub(crate) checkpoint_late: Arc<AtomicBool>,
     writer: Mutex<Option<Writer<Decide>>>,
     signer: Mutex<Option<Signing>>,
     checkpoints: Mutex<Option<Checkpoints>>,
@@ -185,7 +188,9 @@ impl House {
         let writer =
             Writer::spawn(log, stage, QUEUE_REQUESTS_MAX).map_err(io("start the writer"))?;
         let durable = watch_durable(&reader);
-        let signer = spawn_signer(opener.clone()).map_err(io("start the signer"))?;
+        let checkpoint_late = Arc::new(AtomicBool::new(false));
+        let signer = spawn_signer(opener.clone(), Arc::clone(&checkpoint_late));
+        let signer = signer.map_err(io("start the signer"))?;
         let checkpoints = Checkpoints::start(opener.clone(), from, settings.snapshot_events)
             .map_err(io("start the checkpoints"))?;
         let places = Arc::new(Semaphore::new(QUEUE_REQUESTS_MAX));
@@ -203,6 +208,7 @@ impl House {
             settings,
             recovery,
             verifier,
+            checkpoint_late,
             writer: Mutex::new(Some(writer)),
             signer: Mutex::new(Some(signer)),
             checkpoints: Mutex::new(Some(checkpoints)),
@@ -382,24 +388,29 @@ fn sign_head(opener: &Opener) -> Result<VerifierKey, SignError> {
     Ok(signer.verifier().clone())
 }
 
-fn spawn_signer(opener: Opener) -> std::io::Result<Signing> {
+fn spawn_signer(opener: Opener, late: Arc<AtomicBool>) -> std::io::Result<Signing> {
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
-    let thread = std::thread::Builder::new().name("signer".into()).spawn(move || {
-        let mut signed = opener.reader.position();
-        while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(SIGN_EVERY)
-        {
-            let position = opener.reader.position();
-            if position == signed {
-                continue;
-            }
-            match sign_head(&opener) {
-                Ok(_) => signed = position,
-                Err(error) => {
-                    tracing::error!(error = %crate::chain_of(&error), "a checkpoint is not signed");
+    let thread = std::thread::Builder::new()
+        .name("signer".into())
+        .spawn(move || {
+            let mut signed = opener.reader.position();
+            while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) =
+                stopped.recv_timeout(SIGN_EVERY)
+            {
+                let position = opener.reader.position();
+                if position == signed {
+                    continue;
+                }
+                let result = sign_head(&opener);
+                if let (Err(error), false) = (&result, late.load(Ordering::Acquire)) {
+                    tracing::error!(error = %crate::chain_of(error), "a checkpoint is not signed");
+                }
+                late.store(result.is_err(), Ordering::Release);
+                if result.is_ok() {
+                    signed = position;
                 }
             }
-        }
-    })?;
+        })?;
     Ok(Signing { stop, thread })
 }
 

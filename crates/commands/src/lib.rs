@@ -34,6 +34,7 @@ mod submission;
 mod system;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use sokhoe_access::Principal;
 use sokhoe_catalogue::SharedCatalogue;
@@ -261,6 +262,12 @@ impl Commands {
     #[must_use]
     pub fn status(&self) -> LogStatus {
         self.house.submitter.status()
+    }
+
+    /// Returns whether the log has grown beyond its stored checkpoint because the disk takes no newer one.
+    #[must_use]
+    pub fn checkpoint_late(&self) -> bool {
+        self.house.checkpoint_late.load(Ordering::Acquire)
     }
 
     /// Returns the log's counters.

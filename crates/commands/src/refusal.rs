@@ -45,6 +45,9 @@ pub enum Refusal {
     /// The queue is full; the same request may be sent again in a moment.
     #[error("the queue is full")]
     Busy,
+    /// The disk has no room for it; nothing was stored.
+    #[error("the disk is full")]
+    Full,
     /// The log has stopped writing; an operator must look.
     #[error("the log does not take events")]
     Stopped,

@@ -41,6 +41,8 @@ const HITS_MAX: usize = 50;
 pub(crate) struct Standing {
     /// Why the writer takes no more; `None` while it does.
     pub(crate) writer_stopped: Option<&'static str>,
+    /// Whether the log has grown beyond its stored checkpoint because no newer one can be stored.
+    pub(crate) checkpoint_late: bool,
     /// The last durable position.
     pub(crate) durable: u64,
     /// The position that reads have reached.
@@ -92,6 +94,7 @@ impl App {
         let durable = self.commands.opener().reader().position().get();
         Standing {
             writer_stopped: stopped_because(&self.commands.status()),
+            checkpoint_late: self.commands.checkpoint_late(),
             durable,
             reached: self.views.position(),
             ready_at: self.views.ready_at(),
@@ -406,7 +409,12 @@ fn stopped_because(status: &LogStatus) -> Option<&'static str> {
         LogStatus::Open => None,
         LogStatus::ReadOnly => Some("the log is open for reading only"),
         LogStatus::Closed => Some("the log is closed"),
-        LogStatus::Stopped(_) => Some("a write or sync failed; see the server's log"),
+        LogStatus::Stopped(failure) if failure.no_space() => {
+            Some("the disk is full: make room, then restart the server")
+        }
+        LogStatus::Stopped(_) => {
+            Some("a write or sync failed; see the server's log, then restart the server")
+        }
         LogStatus::Damaged(_) => Some("the log is damaged; run sokhoe verify"),
     }
 }

@@ -90,6 +90,8 @@ problems! {
     Busy = 503 "busy" "Busy, try again shortly", "throttled";
     /// The writer has stopped and takes nothing more.
     Stopped = 503 "stopped" "The server takes no events", "transient";
+    /// The disk has no room for what was sent.
+    Full = 507 "disk-full" "The disk is full", "no-store";
     /// The position asked for was not reached in time.
     NotReached = 503 "position-not-reached" "The position is not reached yet", "transient";
 }
@@ -358,6 +360,10 @@ impl From<Refusal> for Problem {
                 format!("{what} is larger than the limit of {limit}"),
             ),
             Refusal::Busy => Self::busy(),
+            Refusal::Full => Self::new(
+                Kind::Full,
+                "there is no room to store it; nothing was stored; send it again once an operator made room",
+            ),
             Refusal::Stopped => {
                 Self::new(Kind::Stopped, "the log takes no events; /readyz says why")
             }

@@ -253,7 +253,7 @@ pub(crate) static ROUTES: &[Route] = &[
     },
     Route {
         accepts: Some(ANY),
-        statuses: &[201, 408, 413, 503],
+        statuses: &[201, 408, 413, 503, 507],
         ..post(
             "/v1/blobs",
             BLOB_SENDERS,

@@ -1,12 +1,13 @@
 //! A data folder of a test's own, the program run on it, and the server that serves it.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -52,6 +53,15 @@ impl Home {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self { folder }
+    }
+
+    /// A copy of the data folder and its keys, in a folder of its own.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self::new();
+        for name in ["data", "data.keys"] {
+            copy_folder(&self.path().join(name), &copy.path().join(name));
+        }
+        copy
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -168,6 +178,21 @@ impl Home {
         };
         commands.close().expect("a clean end");
         insiders
+    }
+}
+
+/// Copies a folder with all that is in it, for its owner alone.
+fn copy_folder(from: &Path, to: &Path) {
+    let made = DirBuilder::new().mode(0o700).create(to);
+    made.expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("a copy");
+        }
     }
 }
 
@@ -329,15 +354,20 @@ impl Starting {
 impl Served {
     /// Stops the server as an operator does, and fails the test when it did not end well or warned.
     pub(crate) fn stop(mut self) {
-        let pid = i32::try_from(self.child.id()).ok();
-        let pid = pid.and_then(rustix::process::Pid::from_raw).expect("a pid");
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("SIGTERM");
-        let ended = self.child.wait().expect("its end");
+        let ended = self.end();
         let said = self.said();
         assert!(ended.success(), "{ended}: {said}");
         let warned = |line: &&str| line.contains(" WARN ") || line.contains(" ERROR ");
         let warnings: Vec<&str> = said.lines().filter(warned).collect();
         assert!(warnings.is_empty(), "{warnings:#?}");
+    }
+
+    /// Stops the server as an operator does, however it takes that.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let pid = i32::try_from(self.child.id()).ok();
+        let pid = pid.and_then(rustix::process::Pid::from_raw).expect("a pid");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("SIGTERM");
+        self.child.wait().expect("its end")
     }
 
     /// What it wrote to stderr so far.

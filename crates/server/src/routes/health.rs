@@ -35,9 +35,16 @@ pub(super) async fn ready(visit: Visit, _: Request) -> Answer {
     } else {
         status::UNAVAILABLE
     };
+    let mut warnings = Vec::new();
+    if standing.checkpoint_late {
+        // Events are durable all the same.
+        let because = "the signed checkpoint cannot be stored; see the server's log";
+        warnings.push(json!({"part": "checkpoint", "because": because}));
+    }
     let body = json!({
         "ready": reasons.is_empty(),
         "reasons": reasons,
+        "warnings": warnings,
         "position": standing.durable,
         "projected": standing.reached,
     });

@@ -327,6 +327,7 @@ fn refused(item: Waiting, refusal: Refusal) -> Box<Refused> {
         Refusal::Conflict { .. } => "conflict",
         Refusal::TooLarge { .. } => "too_large",
         Refusal::Busy => "busy",
+        Refusal::Full => "disk_full",
         Refusal::Stopped => "stopped",
         Refusal::Internal => "internal",
     };
