@@ -63,7 +63,7 @@ pub use self::heads::HeadsAlone;
 pub use self::log::{Log, LogOptions, NewLog, Opened, OpenedReadOnly, keeper_stream};
 pub use self::metrics::{Metrics, SYNC_BUCKETS_US};
 pub use self::position::{Address, Position};
-pub use self::progress::{Progress, Step};
+pub use self::progress::{LastStep, Progress, Step};
 pub use self::reader::{Frame, FrameRef, Reader, Scan, Stretch};
 pub use self::recovery::{Recovery, TornTail};
 pub use self::shared::{Durable, LogStatus};

@@ -1,7 +1,9 @@
 //! How far a long piece of work is, told to whoever wants to know.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+use crate::sync::lock;
 
 /// How far a piece of work is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,23 @@ impl Progress {
         if let Some(told) = &self.0 {
             told(step);
         }
+    }
+}
+
+/// Remembers the last step that was told, for whoever asks how far work is. Cheap to clone; clones remember together.
+#[derive(Clone, Debug, Default)]
+pub struct LastStep(Arc<Mutex<Option<Step>>>);
+
+impl LastStep {
+    /// Remembers a step.
+    pub fn set(&self, step: Step) {
+        *lock(&self.0) = Some(step);
+    }
+
+    /// Returns the step that was told last; `None` before the first.
+    #[must_use]
+    pub fn get(&self) -> Option<Step> {
+        *lock(&self.0)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use sokhoe_commands::{Commands, Follow, Opener, Settings, chain_of};
 use sokhoe_projections::{Beginning, Views};
-use sokhoe_storage::{LogOptions, LogStatus, Step};
+use sokhoe_storage::{LastStep, LogOptions, LogStatus, Progress, Step};
 
 use crate::clock;
 use crate::config::Config;
@@ -16,31 +16,41 @@ use crate::folder;
 
 /// Opens the configured data folder with its keys, or makes both, and takes its lock.
 pub(crate) fn open(config: &Config) -> anyhow::Result<Commands> {
-    Ok(open_with(config, |_| ())?.0)
+    Ok(open_with(config, &LastStep::default(), |_| ())?.0)
 }
 
-/// Opens the configured data folder and the read side over it, in one reading of what lies behind their snapshots.
-pub(crate) fn open_with_views(config: &Config) -> anyhow::Result<(Commands, Views)> {
-    let (commands, beginning) = open_with(config, Beginning::of)?;
+/// Opens the configured data folder and the read side over it, in one reading of what lies behind their snapshots;
+/// `last` is told how far that is.
+pub(crate) fn open_with_views(
+    config: &Config,
+    last: &LastStep,
+) -> anyhow::Result<(Commands, Views)> {
+    let (commands, beginning) = open_with(config, last, Beginning::of)?;
     let views = Views::start(beginning).context("start the projections")?;
     Ok((commands, views))
 }
 
 fn open_with<F: Follow>(
     config: &Config,
+    last: &LastStep,
     begin: impl FnOnce(&Opener) -> F,
 ) -> anyhow::Result<(Commands, F)> {
     let folders = config.folders()?;
     make_private(&folders.data)?;
+    let said = clock::each_second(|step: Step| {
+        let Step {
+            doing,
+            done,
+            total,
+            unit,
+        } = step;
+        tracing::info!("opening the log: {doing}, {done} of {total} {unit}");
+    });
+    let last = last.clone();
     let log = LogOptions {
-        progress: clock::each_second(|step: Step| {
-            let Step {
-                doing,
-                done,
-                total,
-                unit,
-            } = step;
-            tracing::info!("opening the log: {doing}, {done} of {total} {unit}");
+        progress: Progress::new(move |step| {
+            last.set(step);
+            said.say(step);
         }),
         ..config.platform.log.clone()
     };

@@ -3,12 +3,13 @@
 //! Owns sockets and their tasks. hyper's header timer covers a request's first byte, its head and idle connections;
 //! [`crate::io::Patient`] covers answers that nobody takes; bodies have their own timers in `body`.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -19,12 +20,12 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tower::ServiceExt as _;
 
 use crate::config::Limits;
 use crate::guard::Peer;
 use crate::io::Patient;
 use crate::metrics::Metrics;
+use crate::opening::Door;
 
 /// How long the loop rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -93,14 +94,14 @@ pub(crate) fn start(
     (listener, addr): (TcpListener, SocketAddr),
     (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
     limits: Limits,
-    router: Router,
+    door: Door,
     metrics: Arc<Metrics>,
 ) -> Handle {
     let mut tasks = JoinSet::new();
     tasks.spawn(
         Loop {
             listener,
-            router,
+            door,
             metrics,
             limits,
             stopped,
@@ -112,7 +113,7 @@ pub(crate) fn start(
 
 struct Loop {
     listener: TcpListener,
-    router: Router,
+    door: Door,
     metrics: Arc<Metrics>,
     limits: Limits,
     stopped: watch::Receiver<bool>,
@@ -170,10 +171,11 @@ impl Loop {
         // Answers are small: waiting for more to send would only add latency.
         let _ = stream.set_nodelay(true);
         let stream = TokioIo::new(Patient::new(stream, limits.write_stall_timeout));
-        let router = self.router.clone();
+        let door = self.door.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(from.ip()));
-            router.clone().oneshot(request)
+            let door = door.clone();
+            async move { Ok::<_, Infallible>(door.answer(request.map(Body::new)).await) }
         });
         async move {
             let _counted = metrics.connection_opened();

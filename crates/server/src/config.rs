@@ -40,6 +40,8 @@ pub struct Limits {
     pub shutdown_timeout: Duration,
     /// How long a read waits for `at_least`.
     pub at_least_timeout: Duration,
+    /// How long a request waits at a server that is still opening its log, before it is told to come again.
+    pub opening_timeout: Duration,
     /// Bytes of a request's head.
     pub head_bytes_max: usize,
     /// Bytes of one event as JSON; `record` refuses larger ones too.
@@ -97,6 +99,7 @@ impl Default for Limits {
             write_stall_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(20),
             at_least_timeout: Duration::from_secs(5),
+            opening_timeout: Duration::from_secs(5),
             head_bytes_max: 64 << 10,
             event_bytes_max: sokhoe_record::limits::EVENT_BYTES_MAX,
             blob_bytes_max: 64 << 20,
@@ -136,6 +139,7 @@ impl Limits {
             ("body_timeout_ms", ms(self.body_timeout)),
             ("write_stall_timeout_ms", ms(self.write_stall_timeout)),
             ("at_least_timeout_ms", ms(self.at_least_timeout)),
+            ("opening_timeout_ms", ms(self.opening_timeout)),
             ("event_bytes_max", size(self.event_bytes_max)),
             ("blob_bytes_max", size(self.blob_bytes_max)),
             ("bundle_bytes_max", size(self.bundle_bytes_max)),

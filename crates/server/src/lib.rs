@@ -26,14 +26,17 @@ mod intake;
 mod io;
 mod metrics;
 mod openapi;
+mod opening;
 mod query;
 mod resources;
 mod routes;
 mod search;
 
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
+use sokhoe_storage::LastStep;
 use tokio::sync::{Semaphore, watch};
 
 pub use accept::{Handle, StartError};
@@ -43,6 +46,7 @@ pub use config::{Limits, ServerConfig};
 use crate::auth::Tokens;
 use crate::guard::Shared;
 use crate::metrics::Metrics;
+use crate::opening::Door;
 use crate::routes::ROUTES;
 
 /// The server, which exists only as a started [`Handle`].
@@ -55,41 +59,90 @@ impl Server {
     /// # Errors
     /// Addresses beyond loopback, and those that the system refuses.
     pub async fn start(config: ServerConfig, app: App) -> Result<Handle, StartError> {
+        let listening = Self::listen(config, LastStep::default()).await?;
+        Ok(listening.serve(app))
+    }
+
+    /// Binds the address before there is anything to serve: `/livez` and `/readyz` are answered at once, the latter with
+    /// the step of opening that was told last; other requests wait for [`Listening::serve`], and are told to come again
+    /// after `opening_timeout`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn listen(config: ServerConfig, last: LastStep) -> Result<Listening, StartError> {
         let limits = config.limits;
         let bound = accept::bind(config.listen).await?;
+        let address = bound.1;
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
         let (stop, closing) = watch::channel(false);
+        let door = Door::closed(last, limits.opening_timeout);
+        let stopping = (stop, closing.clone());
+        let handle = accept::start(
+            bound,
+            stopping,
+            limits.clone(),
+            door.clone(),
+            Arc::clone(&metrics),
+        );
+        Ok(Listening {
+            handle,
+            door,
+            limits,
+            metrics,
+            closing,
+            address,
+        })
+    }
+}
+
+/// A server that listens and has nothing to serve yet; dropping it stops it.
+#[derive(Debug)]
+pub struct Listening {
+    handle: Handle,
+    door: Door,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    closing: watch::Receiver<bool>,
+    address: SocketAddr,
+}
+
+impl Listening {
+    /// Returns the address that the server listens on.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves an open house, those first who wait for it.
+    #[must_use]
+    pub fn serve(self, app: App) -> Handle {
         if let Err(error) = app.commands().tree() {
             // Events are taken and read all the same; whoever asks for a proof has it tried again.
             tracing::error!(%error, "the log's tree cannot be kept on disk");
         }
+        let limits = self.limits;
         let log_id = app.commands().opener().reader().meta().log_id;
         let shared = Arc::new(Shared {
             followers: Arc::new(Semaphore::new(limits.feed_followers_max)),
             feed_readers: Arc::new(Semaphore::new(limits.feed_readers_max)),
             provers: Arc::new(Semaphore::new(limits.proofs_max)),
             feed_source: sokhoe_exchange::source_of(&log_id.0),
-            closing: closing.clone(),
+            closing: self.closing,
             tokens: Tokens::new(app.verifier().clone(), limits.tokens_max),
-            metrics: Arc::clone(&metrics),
+            metrics: self.metrics,
             openapi: OnceLock::new(),
             events: Semaphore::new(limits.events_in_flight_max),
             batches: Arc::new(Semaphore::new(limits.batches_max)),
             large: Arc::new(Semaphore::new(limits.large_bodies_max)),
             administration: Arc::new(Semaphore::new(1)),
-            address: bound.1,
+            address: self.address,
             requests: AtomicU64::new(0),
             run_us: app.now_us(),
             app,
-            limits: limits.clone(),
-        });
-        Ok(accept::start(
-            bound,
-            (stop, closing),
             limits,
-            routes::router(&shared),
-            metrics,
-        ))
+        });
+        self.door.open(routes::router(&shared));
+        self.handle
     }
 }

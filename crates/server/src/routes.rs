@@ -13,6 +13,7 @@ mod people;
 mod proofs;
 
 pub(crate) use catalogue::unreadable;
+pub(crate) use health::{alive, opening};
 
 use std::future::Future;
 use std::pin::Pin;

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use sokhoe_access::Filter;
 use sokhoe_exchange::{CloudEvent, source_of};
 use sokhoe_projections::{Views, Wanted};
+use sokhoe_storage::LastStep;
 
 use crate::arguments::{ExportArguments, ExportCommand};
 use crate::config::Config;
@@ -100,7 +101,7 @@ fn of_folder(
         let folder = folders.data.display();
         return Err(usage(format!("{folder} is no data folder")));
     }
-    let (commands, views) = engine::open_with_views(config)?;
+    let (commands, views) = engine::open_with_views(config, &LastStep::default())?;
     let source = source_of(&commands.opener().reader().meta().log_id.0);
     let written = write_all(&views, &source, arguments, lines);
     views.close();

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
+use sokhoe_storage::LastStep;
 
 use crate::arguments::RebuildArguments;
 use crate::clock;
@@ -37,7 +38,7 @@ pub(crate) fn run(
         )));
     }
     let begun = clock::steady();
-    let (commands, views) = engine::open_with_views(config)?;
+    let (commands, views) = engine::open_with_views(config, &LastStep::default())?;
     let rebuilt = views.rebuild().context("rebuild the projections");
     let people = views.people_count();
     views.close();

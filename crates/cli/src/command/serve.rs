@@ -1,4 +1,4 @@
-//! `sokhoe serve`: opens a data folder, serves it until told to stop, and leaves the clean-stop mark.
+//! `sokhoe serve`: listens, opens a data folder, serves it until told to stop, and leaves the clean-stop mark.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,8 +7,10 @@ use anyhow::Context;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sokhoe_commands::Commands;
 use sokhoe_projections::Views;
-use sokhoe_server::{App, Handle, Server, ServerConfig};
+use sokhoe_server::{App, Handle, Listening, Server, ServerConfig};
+use sokhoe_storage::LastStep;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::config::{Config, Folders};
 use crate::engine;
@@ -22,11 +24,30 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcome> {
     let folders = config.folders()?;
     logging::say_configuration(config);
-    let (commands, views) = engine::open_with_views(config)?;
-    let served = super::runtime()?.block_on(async {
+    let last = LastStep::default();
+    let runtime = super::runtime()?;
+    let (mut stop, listening) = runtime.block_on(async {
         let stop = StopSignals::listen()?;
-        let handle = start(&commands, &views, config).await?;
-        say_what_is_served(&commands, &folders, handle.addr(), output)?;
+        anyhow::Ok((stop, listen(config, last.clone()).await?))
+    })?;
+    say_where(&folders, listening.addr(), output)?;
+    let opened = open_beside(config, last)?;
+    let opened = runtime.block_on(async {
+        tokio::select! {
+            opened = opened => Some(opened),
+            () = stop.come() => None,
+        }
+    });
+    // Whoever stops the server while it opens finds nothing begun: what was not open took no event.
+    let Some(opened) = opened else {
+        tracing::info!("stopped while the log was being opened");
+        return Ok(Outcome::Done);
+    };
+    let (commands, views) = opened.context("open the data folder: the thread ended")??;
+    let served = runtime.block_on(async {
+        let address = listening.addr();
+        let handle = listening.serve(App::new(commands.clone(), views.clone()));
+        say_what_is_served(&commands, address, output)?;
         stop.wait(&commands, &views).await;
         handle.shutdown().await;
         anyhow::Ok(())
@@ -35,6 +56,22 @@ pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcom
     views.close();
     engine::close(&commands).and(served)?;
     Ok(Outcome::Done)
+}
+
+/// What opening a data folder comes to, once it does.
+type Opened = oneshot::Receiver<anyhow::Result<(Commands, Views)>>;
+
+/// Opens the data folder on a thread of its own.
+fn open_beside(config: &Config, last: LastStep) -> anyhow::Result<Opened> {
+    let (send, opened) = oneshot::channel();
+    let config = config.clone();
+    let open = move || {
+        // Nobody waits any more when the server was told to stop; then the process ends.
+        let _ = send.send(engine::open_with_views(&config, &last));
+    };
+    let thread = std::thread::Builder::new().name("opening".into());
+    thread.spawn(open).context("start a thread")?;
+    Ok(opened)
 }
 
 /// Lets the server have as many open files as the system allows: each connection and each segment is one.
@@ -46,30 +83,43 @@ fn raise_open_files() {
     }
 }
 
+/// Listens where the configuration says, with nothing to serve yet.
+async fn listen(config: &Config, last: LastStep) -> anyhow::Result<Listening> {
+    let server = ServerConfig {
+        listen: config.listen,
+        limits: config.limits.clone(),
+    };
+    raise_open_files();
+    let listening = Server::listen(server, last).await;
+    listening.context("start the server")
+}
+
 /// Starts the server over an open write side.
 pub(crate) async fn start(
     commands: &Commands,
     views: &Views,
     config: &Config,
 ) -> anyhow::Result<Handle> {
-    let server = ServerConfig {
-        listen: config.listen,
-        limits: config.limits.clone(),
-    };
-    raise_open_files();
-    let app = App::new(commands.clone(), views.clone());
-    Server::start(server, app).await.context("start the server")
+    let listening = listen(config, LastStep::default()).await?;
+    Ok(listening.serve(App::new(commands.clone(), views.clone())))
 }
 
+fn say_where(folders: &Folders, address: SocketAddr, output: &mut Output) -> anyhow::Result<()> {
+    output.line(format!("data     {}", folders.data.display()))?;
+    output.line(format!("keys     {}", folders.keys.display()))?;
+    output.line(format!(
+        "opening  {address}  (/readyz says what it waits for)"
+    ))?;
+    Ok(())
+}
+
+/// Said once the log is open, so that whoever reads it finds the folder complete.
 fn say_what_is_served(
     commands: &Commands,
-    folders: &Folders,
     address: SocketAddr,
     output: &mut Output,
 ) -> anyhow::Result<()> {
     let position = commands.opener().reader().position();
-    output.line(format!("data     {}", folders.data.display()))?;
-    output.line(format!("keys     {}", folders.keys.display()))?;
     output.line(format!("log      {position} events"))?;
     output.line(format!(
         "vkey     {}  (keep it elsewhere)",
@@ -98,14 +148,21 @@ impl StopSignals {
         })
     }
 
+    /// Waits for one of them.
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
     /// Waits for one of them; says each second how far reads are until they are ready, and once when the write side
     /// stops by itself, and keeps serving what can still be read.
     pub(crate) async fn wait(mut self, commands: &Commands, views: &Views) {
         let (mut said, mut ready) = (false, false);
         loop {
             tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
+                () = self.come() => return,
                 () = tokio::time::sleep(WATCH_EVERY) => {}
             }
             let (position, ready_at) = (views.position(), views.ready_at());

@@ -5,12 +5,38 @@ use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, Response};
 use serde_json::json;
+use sokhoe_storage::Step;
 
 use crate::error::{Problem, status, status_code};
 use crate::guard::{Answer, Visit};
 
 pub(super) async fn live(_: Visit, _: Request) -> Answer {
-    Ok(json_answer(status::OK, json!({"live": true})))
+    Ok(alive())
+}
+
+/// The process runs and answers.
+pub(crate) fn alive() -> Response<Body> {
+    json_answer(status::OK, json!({"live": true}))
+}
+
+/// Not ready, because the log is still being opened; says how far that is.
+pub(crate) fn opening(last: Option<Step>) -> Response<Body> {
+    let because = match last {
+        Some(Step {
+            doing,
+            done,
+            total,
+            unit,
+        }) => format!("{doing}: {done} of {total} {unit}"),
+        None => "it is being opened".to_owned(),
+    };
+    let body = json!({
+        "ready": false,
+        "reasons": [{"part": "log", "because": because}],
+        "position": null,
+        "projected": null,
+    });
+    json_answer(status::UNAVAILABLE, body)
 }
 
 /// Ready means: the writer takes events, and reads have reached the log's end found at start.

@@ -14,6 +14,7 @@ mod events;
 mod feed;
 mod fhir;
 mod house;
+mod opening;
 mod peer;
 mod people;
 mod proofs;
