@@ -58,7 +58,7 @@ impl Cached {
         Self {
             tail,
             position_max: shared.position_begun(),
-            note: shared.note(),
+            note: shared.note.head(),
             heads,
             entries,
         }

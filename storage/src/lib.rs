@@ -34,6 +34,7 @@ mod recovery;
 mod segments;
 mod shared;
 mod sink;
+mod stored_note;
 mod sync;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -8,18 +8,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sokhoe_chain::note::NOTE_BYTES_MAX;
 use sokhoe_chain::{EventHash, NodeHash, StreamId};
 
-use crate::disk::{Disk, read_file, read_full_at, write_file_atomic};
+use crate::disk::{Disk, read_full_at};
 use crate::error::{Damage, DamageKind, ReadError, WriteFailure, segment_file};
 use crate::format::frame::{FRAME_BYTES_MIN, FrameBytes, decode_frame, stated_length};
 use crate::format::meta::Meta;
 use crate::heads::Head;
 use crate::metrics::Metrics;
-use crate::planted::{Mistake, planted};
 use crate::position::{Address, Position};
-use crate::recovery::NoteHead;
 use crate::shared::{Durable, LogStatus, Shared};
 
 mod frame;
@@ -104,44 +101,25 @@ impl Reader {
     /// Replaces the stored checkpoint by a newer signed note, atomically; its size must be durable.
     ///
     /// # Errors
-    /// When it is no checkpoint of this log or ahead of what is durable, or the disk refuses; the old note then still stands.
+    /// When it is no checkpoint of this log or ahead of what is durable, the file is not what was stored before, or the
+    /// disk refuses; the old note then still stands.
     pub fn write_checkpoint(&self, note: &str) -> Result<(), WriteFailure> {
-        let path = self.shared.folder.join("checkpoint");
-        let failed = |source| WriteFailure::Io {
-            doing: "replace",
-            file: "checkpoint".into(),
-            source: Arc::new(source),
-        };
-        let head = NoteHead::parse(note.as_bytes(), &self.shared.meta.origin)
-            .map_err(|_| failed(std::io::ErrorKind::InvalidInput.into()))?;
-        // A checkpoint ahead of the log would call the next start's log shortened.
-        if head.size > self.position().get() && !planted(Mistake::CheckpointBeforeData) {
-            return Err(failed(std::io::ErrorKind::InvalidInput.into()));
-        }
-        write_file_atomic(self.shared.disk.as_ref(), &path, note.as_bytes()).map_err(failed)?;
-        self.shared.set_note(head);
-        Ok(())
+        self.shared.note.replace(&self.shared, note)
     }
 
-    /// Reads the stored checkpoint, a signed note; `NotThere` before the first.
+    /// Reads the stored checkpoint, a signed note; `NotThere` before the first. A file that is not what was stored last
+    /// stops the writer, and what was stored is returned.
     ///
     /// # Errors
     /// When there is none, it is no text, or the disk refuses.
     pub fn checkpoint_note(&self) -> Result<String, ReadError> {
-        let path = self.shared.folder.join("checkpoint");
-        let bytes_max = u64::try_from(NOTE_BYTES_MAX).unwrap_or(u64::MAX);
-        let read = read_file(self.shared.disk.as_ref(), &path, bytes_max)
-            .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
-        read.map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => ReadError::NotThere {
-                what: "the checkpoint".to_owned(),
-                durable: self.position(),
-            },
-            _ => ReadError::Io {
-                file: "checkpoint".to_owned(),
-                source,
-            },
-        })
+        self.shared.note.read(&self.shared)
+    }
+
+    /// Notes that an event whose checksums hold does not bear out what is said of it, which stops the writer.
+    pub fn distrust(&self, address: Address, position: Position, part: &'static str) {
+        let damage = Damage::in_segment(DamageKind::Hash, address, Some(position), part);
+        self.shared.damaged(&damage);
     }
 
     /// Returns the number of streams.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sokhoe_chain::note::NOTE_BYTES_MAX;
+use sokhoe_chain::{Checkpoint, VerifierKey};
 
 use crate::cache::{self, Cached};
 use crate::clock::Clock;
@@ -184,7 +185,10 @@ pub(crate) fn verify(
 ) -> Result<Verified, OpenError> {
     // Once, and before the log, which a writer only makes longer than it.
     let checkpoint = read_note_bytes(disk.as_ref(), folder)?;
-    let (note, note_damage) = note_head(checkpoint.as_deref(), meta);
+    let (note, note_damage) = match &how.key {
+        Some(key) => signed_head(checkpoint.as_deref(), meta, key),
+        None => note_head(checkpoint.as_deref(), meta),
+    };
     let walk = |beside| {
         let files = files::find(disk.as_ref(), folder, meta)?;
         let mut walk = Walk::new(meta, note);
@@ -534,6 +538,29 @@ fn note_head(note: Option<&[u8]>, meta: &Meta) -> (Option<NoteHead>, Option<Dama
             (None, Some(damage))
         }
     }
+}
+
+/// The same of a checkpoint that must be signed with a key.
+fn signed_head(
+    note: Option<&[u8]>,
+    meta: &Meta,
+    key: &VerifierKey,
+) -> (Option<NoteHead>, Option<Damage>) {
+    let (head, damage) = note_head(note, meta);
+    let error = match note.map(|note| Checkpoint::open(note, key)) {
+        Some(Err(error)) if damage.is_none() => error,
+        _ => return (head, damage),
+    };
+    let damage = Damage {
+        kind: DamageKind::Hash,
+        file: "checkpoint".into(),
+        offset: 0,
+        position: None,
+        part: "signature of the checkpoint",
+        expected: format!("one by {}", key.name()),
+        found: error.to_string(),
+    };
+    (None, Some(damage))
 }
 
 impl Found {

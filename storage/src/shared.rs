@@ -21,6 +21,7 @@ use crate::metrics::Counters;
 use crate::position::{Address, Position};
 use crate::recovery::NoteHead;
 use crate::segments::Segments;
+use crate::stored_note::StoredNote;
 use crate::sync::lock;
 
 /// How far the log is durable.
@@ -87,7 +88,7 @@ pub(crate) struct Shared {
     begun: AtomicU64,
     /// Where the synced bytes end: set before heads lead there.
     synced_end: AtomicU64,
-    note: Mutex<Option<NoteHead>>,
+    pub(crate) note: StoredNote,
     advanced: Condvar,
     listeners: Mutex<Vec<Listener>>,
     status: Mutex<LogStatus>,
@@ -139,7 +140,7 @@ impl Shared {
             begun: AtomicU64::new(opening.tail.durable.position.get()),
             synced_end: AtomicU64::new(Address::raw_or_zero(opening.tail.durable.end)),
             published: Mutex::new(opening.tail),
-            note: Mutex::new(opening.note),
+            note: StoredNote::found(opening.note),
             advanced: Condvar::new(),
             listeners: Mutex::default(),
             status: Mutex::new(opening.status),
@@ -173,15 +174,6 @@ impl Shared {
     pub(crate) fn tree_head(&self) -> (u64, NodeHash) {
         let tail = self.tail();
         (tail.frontier.size(), tail.frontier.root())
-    }
-
-    /// Returns the signed checkpoint that the log was last known to agree with.
-    pub(crate) fn note(&self) -> Option<NoteHead> {
-        *lock(&self.note)
-    }
-
-    pub(crate) fn set_note(&self, note: NoteHead) {
-        *lock(&self.note) = Some(note);
     }
 
     /// Makes a synced group visible: heads and index, then the position, then whoever waits.

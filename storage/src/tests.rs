@@ -6,6 +6,7 @@ mod committed;
 
 mod damage;
 mod faults;
+mod flips;
 mod frozen;
 mod reopen;
 mod simulation;

@@ -15,7 +15,7 @@ use sokhoe_chain::tile::{TILE_HEIGHT, TILE_WIDTH, Tile, fold_tile};
 use sokhoe_chain::tree::event_leaf;
 use sokhoe_chain::{EventHash, Frontier, NodeHash, ProofError};
 
-use crate::error::ReadError;
+use crate::error::{Damage, DamageKind, ReadError};
 use crate::position::Position;
 use crate::reader::{Reader, Scan};
 use crate::sync::lock;
@@ -348,7 +348,17 @@ impl Inner {
                 Ok(()) => failing = false,
                 Err(Halt::Stop) => return,
                 Err(Halt::Contradiction) => {
-                    tracing::error!("the log's events do not give its root; no proofs are made");
+                    let damage = Damage {
+                        kind: DamageKind::Hash,
+                        file: "log".into(),
+                        offset: 0,
+                        position: None,
+                        part: "tree over all events",
+                        expected: "the root that the log had".into(),
+                        found: "another".into(),
+                    };
+                    self.reader.shared().damaged(&damage);
+                    tracing::error!(%damage, "no proofs are made");
                     return;
                 }
                 Err(Halt::Failed(error)) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sokhoe_chain::NodeHash;
+use sokhoe_chain::{NodeHash, VerifierKey};
 
 use crate::disk::Disk;
 use crate::error::{Damage, OpenError};
@@ -16,6 +16,9 @@ use crate::recovery::{self, TornTail};
 pub struct Verify {
     /// Tree size and root of a checkpoint that somebody kept; the log must still have that root at that size.
     pub kept: Option<(u64, NodeHash)>,
+    /// The key that the stored checkpoint must be signed with. One that is not says nothing about the log: it is named, and
+    /// the log is checked without it. Without a key the checkpoint is taken at its word.
+    pub key: Option<VerifierKey>,
     /// Of a hundred payloads, how many are compared with their digests; everything else is always checked.
     pub payload_percent: u32,
     /// Which payloads: the same for the same number.
@@ -28,6 +31,7 @@ impl Default for Verify {
     fn default() -> Self {
         Self {
             kept: None,
+            key: None,
             payload_percent: 100,
             seed: 0,
             progress: Progress::default(),

@@ -176,7 +176,7 @@ impl Opener {
                 found => found?,
             },
         };
-        let stored = self.unseal(&key, position, header, frame.payload)?;
+        let stored = self.unseal(&key, header, frame)?;
         *kept = Some(key);
         Ok(Some(stored))
     }

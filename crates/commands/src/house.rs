@@ -8,10 +8,10 @@ use std::time::Duration;
 use sokhoe_catalogue::SharedCatalogue;
 use sokhoe_chain::{Checkpoint, LogId, VerifierKey};
 use sokhoe_storage::{
-    Clock, Disk, Log, LogOptions, NewLog, OpenError, OsDisk, Reader, Recovery, Submitter,
-    TreeStore, WriteFailure, Writer,
+    Clock, Damage, DamageKind, Disk, Log, LogOptions, NewLog, OpenError, OsDisk, ReadError, Reader,
+    Recovery, Submitter, TreeStore, WriteFailure, Writer,
 };
-use sokhoe_vault::{KeyFolder, Vault, VaultError, unused_by};
+use sokhoe_vault::{KeyFolder, LogSecrets, Vault, VaultError, unused_by};
 use tokio::sync::{Semaphore, watch};
 
 use crate::checkpoints::Checkpoints;
@@ -96,6 +96,14 @@ pub enum HouseError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The stored checkpoint is not as this log's key signed it.
+    #[error(
+        "open the data folder: its checkpoint; put back one that somebody fetched from /checkpoint, or a backup's"
+    )]
+    Checkpoint(#[source] Box<Damage>),
+    /// The stored checkpoint could not be read.
+    #[error("open the data folder: read its checkpoint")]
+    Unread(#[source] ReadError),
     /// The checkpoint of what opening found could not be signed or stored.
     #[error("sign the log's checkpoint")]
     Sign(#[source] SignError),
@@ -177,6 +185,7 @@ impl House {
         let behind = Replay::new(&opener, from, known);
         let follower = replay(behind, begin(&opener), &settings.log.progress);
         let follower = follower.map_err(HouseError::Replay)?;
+        check_checkpoint(&opener.reader, opener.vault.secrets())?;
         let verifier = sign_head(&opener).map_err(HouseError::Sign)?;
 
         let registry = Arc::clone(&opener.registry);
@@ -352,7 +361,7 @@ fn open_log(settings: &Settings) -> Result<(Log, Vault, Recovery), HouseError> {
             .map_err(log_error)?;
             Ok((log, vault, Recovery::default()))
         }
-        Err(error) => Err(log_error(error)),
+        Err(error) => Err(whose_fault(settings, keys, error)),
     }
 }
 
@@ -366,6 +375,52 @@ fn new_vault(keys: KeyFolder) -> Result<Vault, VaultError> {
             None => Err(in_use),
         },
         made => made,
+    }
+}
+
+/// Checks that the stored checkpoint is this log's own, before a newer one takes its place.
+///
+/// Opening the log compared what the checkpoint says with the log; who says it is known only here.
+fn check_checkpoint(reader: &Reader, secrets: &LogSecrets) -> Result<(), HouseError> {
+    let signer = secrets.signer(&reader.meta().origin);
+    let signer = signer.map_err(|error| HouseError::Sign(SignError::Name(error)))?;
+    let (kind, found) = match reader.checkpoint_note() {
+        Ok(note) => match Checkpoint::open(note.as_bytes(), signer.verifier()) {
+            Ok(_) => return Ok(()),
+            Err(error) => (DamageKind::Hash, error.to_string()),
+        },
+        // The first is stored before the first event is taken.
+        Err(ReadError::NotThere { .. }) if reader.position().get() == 0 => return Ok(()),
+        Err(ReadError::NotThere { .. }) => (DamageKind::Missing, "no file".to_owned()),
+        Err(error) => return Err(HouseError::Unread(error)),
+    };
+    Err(HouseError::Checkpoint(Box::new(Damage {
+        kind,
+        file: "checkpoint".to_owned(),
+        offset: 0,
+        position: None,
+        part: "signed checkpoint",
+        expected: "a checkpoint signed by this log's key".to_owned(),
+        found,
+    })))
+}
+
+/// Says which of the two is wrong when a log does not agree with the checkpoint beside it: a checkpoint that this log's key
+/// did not sign says nothing about the log.
+fn whose_fault(settings: &Settings, keys: KeyFolder, error: OpenError) -> HouseError {
+    let rolled_back =
+        matches!(&error, OpenError::Damaged(damage) if damage.kind == DamageKind::RolledBack);
+    let (disk, clock) = (Arc::clone(&settings.disk), settings.clock.clone());
+    if rolled_back
+        && let Ok(opened) = Log::open_read_only(disk, &settings.data, clock)
+        && let Ok(secrets) = LogSecrets::load(keys, opened.reader.meta().log_id)
+        && let Err(wrong @ HouseError::Checkpoint(_)) = check_checkpoint(&opened.reader, &secrets)
+    {
+        return wrong;
+    }
+    HouseError::Log {
+        folder: settings.data.clone(),
+        source: error,
     }
 }
 

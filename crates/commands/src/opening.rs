@@ -223,14 +223,7 @@ impl Opener {
         }
         let position = frame.position.get();
         let key = self.key(header.stream, position)?;
-        let stored = self.unseal(&key, position, &header, frame.payload)?;
-        let stored = sokhoe_codec::decode(&stored)
-            .map_err(|source| UnsealError::Decode { position, source })?;
-        Ok(Some(OpenedEvent::new(
-            stored,
-            &header,
-            (position, frame.hash()),
-        )))
+        self.opened(&key, &header, frame).map(Some)
     }
 
     pub(crate) fn key(&self, stream: StreamId, position: u64) -> Result<StreamKey, UnsealError> {
@@ -240,34 +233,52 @@ impl Opener {
     }
 
     fn open_with(&self, key: &StreamKey, frame: &Frame) -> Result<OpenedEvent, UnsealError> {
+        self.opened(key, &frame.header, &frame.borrowed())
+    }
+
+    fn opened(
+        &self,
+        key: &StreamKey,
+        header: &EventHeader,
+        frame: &FrameRef<'_>,
+    ) -> Result<OpenedEvent, UnsealError> {
         let position = frame.position.get();
-        let stored = self.unseal(key, position, &frame.header, &frame.payload)?;
+        let stored = self.unseal(key, header, frame)?;
         let stored = sokhoe_codec::decode(&stored)
             .map_err(|source| UnsealError::Decode { position, source })?;
-        Ok(OpenedEvent::new(
-            stored,
-            &frame.header,
-            (position, frame.hash()),
-        ))
+        Ok(OpenedEvent::new(stored, header, (position, frame.hash())))
     }
 
     /// Opens a payload and returns the stored event's bytes.
     pub(crate) fn unseal(
         &self,
         key: &StreamKey,
-        position: u64,
         header: &EventHeader,
-        payload: &[u8],
+        frame: &FrameRef<'_>,
     ) -> Result<Vec<u8>, UnsealError> {
-        let packed = self
-            .vault
-            .unseal(key, header, payload)
-            .map_err(|source| UnsealError::Seal { position, source })?;
+        let position = frame.position.get();
+        let packed = self.vault.unseal(key, header, frame.payload);
+        let packed = packed.map_err(|source| {
+            if let Some(part) = suspect(source) {
+                self.reader.distrust(frame.address, frame.position, part);
+            }
+            UnsealError::Seal { position, source }
+        })?;
         match sokhoe_codec::unpack(header.compression, &packed) {
             Ok(Cow::Borrowed(_)) => Ok(packed),
             Ok(Cow::Owned(unpacked)) => Ok(unpacked),
             Err(source) => Err(UnsealError::Decode { position, source }),
         }
+    }
+}
+
+/// What is wrong with a stored event that does not open, where it is the event.
+fn suspect(error: OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::WrongDigest => Some("digest of an event's payload"),
+        OpenError::WrongKey => Some("commitment to an event's key"),
+        OpenError::BrokenSeal => Some("seal of an event's payload"),
+        OpenError::NotSealed | OpenError::WrongStream { .. } | OpenError::BadPadding => None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The seam between routes and the crates below: routes ask here how things stand, and refusals become problems here.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use sokhoe_projections::{AsOf, Found, HistoryPage, ReadError, RecordView, Views}
 use sokhoe_record::{
     EventId, Identifier, Incoming, Kind as EventKind, PartialDate, PersonId, RecordedEvent, Sex,
 };
-use sokhoe_storage::{Clock, Frame, LogStatus, TreeStore};
+use sokhoe_storage::{Clock, Damage, Frame, LogStatus, TreeStore};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Kind, Problem};
@@ -40,7 +41,7 @@ const HITS_MAX: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// Why the writer takes no more; `None` while it does.
-    pub(crate) writer_stopped: Option<&'static str>,
+    pub(crate) writer_stopped: Option<Cow<'static, str>>,
     /// Whether the log has grown beyond its stored checkpoint because no newer one can be stored.
     pub(crate) checkpoint_late: bool,
     /// The last durable position.
@@ -404,17 +405,29 @@ fn unread(error: ReadError) -> Problem {
 }
 
 /// Says why no events are taken, without names of files.
-fn stopped_because(status: &LogStatus) -> Option<&'static str> {
-    match status {
-        LogStatus::Open => None,
-        LogStatus::ReadOnly => Some("the log is open for reading only"),
-        LogStatus::Closed => Some("the log is closed"),
+fn stopped_because(status: &LogStatus) -> Option<Cow<'static, str>> {
+    Some(match status {
+        LogStatus::Open => return None,
+        LogStatus::ReadOnly => "the log is open for reading only".into(),
+        LogStatus::Closed => "the log is closed".into(),
         LogStatus::Stopped(failure) if failure.no_space() => {
-            Some("the disk is full: make room, then restart the server")
+            "the disk is full: make room, then restart the server".into()
         }
         LogStatus::Stopped(_) => {
-            Some("a write or sync failed; see the server's log, then restart the server")
+            "a write or sync failed; see the server's log, then restart the server".into()
         }
-        LogStatus::Damaged(_) => Some("the log is damaged; run sokhoe verify"),
-    }
+        LogStatus::Damaged(damage) => damaged_because(damage).into(),
+    })
+}
+
+fn damaged_because(damage: &Damage) -> String {
+    let what = match damage.file.as_str() {
+        "checkpoint" => "the stored checkpoint",
+        _ => "the log",
+    };
+    let place = damage
+        .position
+        .map(|position| format!(" at position {position}"));
+    let place = place.unwrap_or_default();
+    format!("{what} is damaged{place}; keep the disk as it is and run sokhoe verify")
 }

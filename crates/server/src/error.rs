@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use sokhoe_commands::Refusal;
 use sokhoe_record::FieldError;
+use sokhoe_storage::Damage;
 
 /// Most field errors that one answer lists.
 const FIELD_ERRORS_MAX: usize = 100;
@@ -86,6 +87,8 @@ problems! {
     NotTaken = 424 "batch-not-taken" "Nothing of the batch was taken", "processing";
     /// Our fault.
     Internal = 500 "internal" "The server failed", "exception";
+    /// Stored bytes are not as they were written.
+    Damaged = 500 "damaged" "What is stored is damaged", "exception";
     /// A queue is full; try again.
     Busy = 503 "busy" "Busy, try again shortly", "throttled";
     /// The writer has stopped and takes nothing more.
@@ -145,18 +148,23 @@ impl Problem {
     }
 
     /// Our own failure: the cause goes to the log, the caller learns that it was not theirs.
-    pub(crate) fn internal(cause: &dyn std::error::Error) -> Self {
+    pub(crate) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
         let mut chain = cause.to_string();
+        let mut damaged = is_damage(cause);
         let mut next = cause.source();
         while let Some(source) = next {
             chain.push_str(": ");
             chain.push_str(&source.to_string());
+            damaged |= is_damage(source);
             next = source.source();
         }
-        let mut problem = Self::new(
-            Kind::Internal,
-            "the fault is the server's; it has been logged",
-        );
+        let mut problem = if damaged {
+            let detail = "what is stored here is not as it was written; /readyz says so, and sokhoe verify where";
+            Self::new(Kind::Damaged, detail)
+        } else {
+            let detail = "the fault is the server's; it has been logged";
+            Self::new(Kind::Internal, detail)
+        };
         problem.0.cause = Some(chain);
         problem
     }
@@ -373,6 +381,11 @@ impl From<Refusal> for Problem {
             ),
         }
     }
+}
+
+/// Says whether an error names damage of what is stored.
+fn is_damage(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.is::<Damage>() || error.is::<Box<Damage>>()
 }
 
 /// Writes a JSON pointer into a Bundle, the one thing that FHIR routes take, as FHIRPath.

@@ -28,6 +28,18 @@ impl Frame {
     pub fn hash(&self) -> EventHash {
         event_hash(&self.header_bytes)
     }
+
+    /// Borrows the frame as a scan shows it.
+    #[must_use]
+    pub fn borrowed(&self) -> FrameRef<'_> {
+        FrameRef {
+            position: self.position,
+            address: self.address,
+            previous: self.previous,
+            header_bytes: &self.header_bytes,
+            payload: &self.payload,
+        }
+    }
 }
 
 /// An event as it is stored, borrowed from a scan's buffer.

@@ -12,6 +12,7 @@ mod bad_events;
 mod bad_input;
 mod crash;
 mod cycles;
+mod damage;
 mod dice;
 mod doors;
 mod faults;

@@ -191,6 +191,7 @@ fn folder(
 ) -> anyhow::Result<()> {
     let how = Verify {
         kept: kept.map(|kept| (kept.size, kept.root)),
+        key: vkey.cloned(),
         payload_percent: arguments.sample,
         seed: arguments.seed,
         progress: clock::each_second(|step: Step| {
