@@ -36,8 +36,6 @@ mod shared;
 mod sink;
 mod stored_note;
 mod sync;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -1,9 +1,8 @@
 //! Mistakes planted on purpose, so that tests show that they would be found; without effect outside tests.
-#![cfg_attr(not(any(test, feature = "testing")), allow(unreachable_pub))] // public for the tests alone
 
 /// A mistake that a log must not make; `tests/README.md` names the test that finds each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mistake {
+pub(crate) enum Mistake {
     /// Events are acknowledged although their group was not synced.
     AcknowledgeUnsynced,
     /// A new segment's name is not made durable.
@@ -22,10 +21,14 @@ pub enum Mistake {
     FlippedIsTorn,
 }
 
-#[cfg(any(test, feature = "testing"))]
+#[cfg(test)]
+pub(crate) use self::planting::plant;
+pub(crate) use self::planting::planted;
+
+#[cfg(test)]
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::AcknowledgeUnsynced,
         Self::SkipFolderSync,
         Self::IndexBeforeLog,
@@ -37,7 +40,17 @@ impl Mistake {
     ];
 }
 
-#[cfg(any(test, feature = "testing"))]
+#[cfg(not(test))]
+mod planting {
+    use super::Mistake;
+
+    #[inline]
+    pub(crate) const fn planted(_: Mistake) -> bool {
+        false
+    }
+}
+
+#[cfg(test)]
 mod planting {
     use std::cell::Cell;
 
@@ -48,7 +61,7 @@ mod planting {
     }
 
     /// Plants a mistake into everything that this thread does from now on; `None` takes it out.
-    pub fn plant(mistake: Option<Mistake>) {
+    pub(crate) fn plant(mistake: Option<Mistake>) {
         PLANTED.set(mistake);
     }
 
@@ -56,17 +69,3 @@ mod planting {
         PLANTED.get() == Some(mistake)
     }
 }
-
-#[cfg(not(any(test, feature = "testing")))]
-mod planting {
-    use super::Mistake;
-
-    #[inline]
-    pub(crate) const fn planted(_: Mistake) -> bool {
-        false
-    }
-}
-
-#[cfg(any(test, feature = "testing"))]
-pub use self::planting::plant;
-pub(crate) use self::planting::planted;

@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use sokhoe_chain::{Aead, EventHeader, EventKey, LogId, StreamId, StreamKind, payload_digest};
 
-use crate::testing::MemDisk;
 use crate::{Clock, Draft, Frame, Log, LogOptions, NewLog, OpenError, Opened, Reader, Stamped};
+use sokhoe_disk::testing::MemDisk;
 
 const FOLDER: &str = "/data";
 

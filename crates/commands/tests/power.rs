@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use sokhoe_access::Principal;
 use sokhoe_commands::{Commands, ContentDigest, HouseError, Receipt, Refusal, Settings};
+use sokhoe_disk::testing::{Fault, MemDisk, Operation, Survivors};
 use sokhoe_record::{json, parse_event};
-use sokhoe_storage::testing::{Fault, MemDisk, Operation, Survivors};
 use sokhoe_storage::{Clock, LogStatus};
 
 /// 1 November 2026, 01:00 UTC.

@@ -6,6 +6,8 @@
 #![deny(clippy::indexing_slicing)]
 
 mod os;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::fmt;
 use std::io;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::{Value, json};
+use sokhoe_disk::testing::Random;
 use sokhoe_exchange::fhir::{Context, Item, Outcome, as_correction, read_document, translate};
 use sokhoe_record::{Event, Instant, Kind};
 
@@ -518,33 +519,21 @@ fn what_no_field_takes_stays_readable_and_labels_are_heeded() {
     assert_eq!(data["extra"], expected);
 }
 
-/// A small generator of numbers; its seed is in the failure's text.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % limit as u64).unwrap()
-    }
-}
-
 /// Puts something else in the place of a random value.
-fn mutate(value: &mut Value, dice: &mut Dice) {
+fn mutate(value: &mut Value, random: &mut Random) {
     let children: Vec<&mut Value> = match value {
         Value::Array(items) => items.iter_mut().collect(),
         Value::Object(members) => members.values_mut().collect(),
         _ => Vec::new(),
     };
     let count = children.len();
-    if count > 0 && dice.below(8) > 0 {
-        let chosen = dice.below(count);
+    if count > 0 && random.index(8) > 0 {
+        let chosen = random.index(count);
         if let Some(child) = children.into_iter().nth(chosen) {
-            return mutate(child, dice);
+            return mutate(child, random);
         }
     }
-    *value = match dice.below(8) {
+    *value = match random.index(8) {
         0 => Value::Null,
         1 => json!(-1),
         2 => json!(""),
@@ -577,12 +566,12 @@ fn no_mutation_of_a_bundle_panics_or_loses_an_entry() {
         request,
     ]);
     for seed in 1..2_000 {
-        let mut dice = Dice(seed);
+        let mut random = Random::new(seed);
         let mut document = original.clone();
-        for _ in 0..=dice.below(4) {
+        for _ in 0..=random.index(4) {
             let entries = document["entry"].as_array_mut().unwrap();
             let count = entries.len();
-            mutate(&mut entries[dice.below(count)], &mut dice);
+            mutate(&mut entries[random.index(count)], &mut random);
         }
         assert_eq!(read(&document).len(), 6, "seed {seed}");
     }

@@ -59,7 +59,7 @@ pub struct Limits {
     pub events_in_flight_max: usize,
     /// Batches read at a time over all connections; more are answered 503.
     pub batches_max: usize,
-    /// Bundles, blobs and atomic batches held in memory at a time; more are answered 503.
+    /// Bundles, blobs, atomic batches and evidence held in memory at a time; more are answered 503.
     pub large_bodies_max: usize,
     /// Lines of a batch that are submitted but not answered yet.
     pub batch_window_lines: usize,

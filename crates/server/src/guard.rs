@@ -45,7 +45,7 @@ pub(crate) struct Shared {
     /// Places for single events on their way.
     pub(crate) events: Semaphore,
     pub(crate) batches: Arc<Semaphore>,
-    /// Room for large bodies.
+    /// Room for large bodies, those that are answered among them.
     pub(crate) large: Arc<Semaphore>,
     /// Room for what changes the whole server: a rebuild or a new code list, one at a time.
     pub(crate) administration: Arc<Semaphore>,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sokhoe_access::Principal;
 use sokhoe_chain::StreamKind;
 use sokhoe_commands::{Commands, ContentDigest, Receipt, Refusal, Settings, record_stream};
+use sokhoe_disk::testing::Random;
 use sokhoe_record::{Data, Identifier, IdentifierSystem, Incoming, PersonId, parse_event};
 use sokhoe_registry::{Digests, Registry, changes_of};
 use sokhoe_storage::Clock;
@@ -17,20 +18,6 @@ use super::*;
 const NOW_US: i64 = 1_793_494_800_000_000;
 const MEASUREMENTS: u32 = 180;
 const OTHERS: u32 = 20;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        usize::try_from((mixed ^ (mixed >> 27)) % bound as u64).unwrap()
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        all.get(self.below(all.len().max(1)))
-    }
-}
 
 /// What was told so far.
 struct Told {
@@ -47,7 +34,7 @@ struct Told {
 impl Told {
     fn event(&mut self, person: Option<PersonId>, kind: &str, data: &Value) -> Incoming {
         self.sent += 1;
-        let facility = ["99001", "99002", "99003"][self.random.below(3)];
+        let facility = ["99001", "99002", "99003"][self.random.index(3)];
         let mut event = json!({
             "event_id": event_id(self.sent), "kind": kind, "occurred_at": "2026-02-01",
             "facility": facility, "data": data,
@@ -83,7 +70,7 @@ impl Told {
         let commands = self.commands.as_ref().unwrap();
         let mut submission = commands.submission(Principal::operator("tests"));
         for _ in 0..MEASUREMENTS {
-            let person = *self.random.of(&self.people).unwrap();
+            let person = *self.random.one_of(&self.people).unwrap();
             let incoming = self.event(Some(person), "observation_recorded", &weight(60));
             let content = ContentDigest::of_bytes(&self.sent.to_le_bytes());
             submission.push(incoming, content).await;
@@ -95,13 +82,13 @@ impl Told {
 
     /// Tells something that may concern who people are; what contradicts the rest is refused.
     async fn other(&mut self) {
-        let person = *self.random.of(&self.people).unwrap();
-        let second = *self.random.of(&self.people).unwrap();
+        let person = *self.random.one_of(&self.people).unwrap();
+        let second = *self.random.one_of(&self.people).unwrap();
         let number = self.sent + 1;
-        let told = match self.random.below(9) {
+        let told = match self.random.index(9) {
             0 => return self.register().await,
             1 => {
-                let name = ["Trần Thị Bình", "Lê Hoa", "Nguyễn An"][self.random.below(3)];
+                let name = ["Trần Thị Bình", "Lê Hoa", "Nguyễn An"][self.random.index(3)];
                 let data = json!({"name": {"full": name}});
                 self.send(Some(person), "demographics_changed", data).await
             }
@@ -117,15 +104,15 @@ impl Told {
                 merged
             }
             5 | 6 => {
-                let Some(merge) = self.random.of(&self.merges).cloned() else {
+                let Some(merge) = self.random.one_of(&self.merges).cloned() else {
                     return;
                 };
                 let data = json!({"merge_event_id": merge.event_id, "grounds": "two people"});
                 self.send(merge.person_id, "people_unmerged", data).await
             }
             7 => {
-                let status = ["active", "cancelled"][self.random.below(2)];
-                let number = self.random.below(number as usize);
+                let status = ["active", "cancelled"][self.random.index(2)];
+                let number = self.random.index(number as usize);
                 let value = identifier(u32::try_from(number).unwrap());
                 let data =
                     json!({"identifier": {"system": "cccd", "value": value}, "status": status});
@@ -143,9 +130,9 @@ impl Told {
 
     /// Corrects any entry, a registration and another correction among them.
     async fn correct(&mut self, number: u32) {
-        let (corrected, mut data) = match self.random.below(3) {
+        let (corrected, mut data) = match self.random.index(3) {
             0 => {
-                let receipt = self.random.of(&self.registrations).cloned();
+                let receipt = self.random.one_of(&self.registrations).cloned();
                 let data = registration(number, "Phạm Văn Dũng");
                 (
                     receipt,
@@ -154,10 +141,10 @@ impl Told {
             }
             1 => {
                 let data = json!({"action": "replace", "replacement": {"data": weight(70)}});
-                (self.random.of(&self.entries).cloned(), data)
+                (self.random.one_of(&self.entries).cloned(), data)
             }
             _ => (
-                self.random.of(&self.entries).cloned(),
+                self.random.one_of(&self.entries).cloned(),
                 json!({"action": "void"}),
             ),
         };
@@ -204,7 +191,7 @@ async fn tell(folder: &Path, seed: u64, rounds: u32) -> Told {
     let commands = Commands::open(settings(folder)).unwrap();
     let mut told = Told {
         commands: Some(commands),
-        random: Random(seed),
+        random: Random::new(seed),
         sent: 0,
         people: Vec::new(),
         registrations: Vec::new(),

@@ -7,8 +7,8 @@ use sokhoe_chain::{EventHash, KeeperBody, StreamHead, StreamId};
 
 use super::{FOLDER, commit, create, draft, folder, open, stream};
 use crate::committed::{CommittedHeads, heads_committed};
-use crate::testing::MemDisk;
 use crate::{Log, Position, ReadError, Reader};
+use sokhoe_disk::testing::MemDisk;
 
 /// Heads by going through the log once, event by event.
 fn naive(reader: &Reader, as_of: Position) -> Vec<StreamHead> {

@@ -1,8 +1,8 @@
 //! Torn tails and damage: what is cut, what stops, and what is named.
 
 use super::*;
-use crate::testing::Survivors;
 use crate::{DamageKind, LogStatus, OpenError, Position, ReadError};
+use sokhoe_disk::testing::Survivors;
 
 /// A small log in one segment: four groups, the last with three events; returns where the last group starts.
 fn small(disk: &MemDisk) -> (Log, usize) {

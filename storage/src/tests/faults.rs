@@ -1,8 +1,8 @@
 //! A disk that fails: the writer stops for good, and nothing acknowledged is lost.
 
 use super::*;
-use crate::testing::{Fault, Operation, Survivors};
 use crate::{LogStatus, Position, WriteFailure};
+use sokhoe_disk::testing::{Fault, Operation, Survivors};
 
 fn check(operation: Operation, fault: Fault) {
     for nth in 1..6 {

@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sokhoe_chain::{Checkpoint, Signer, VerifierKey};
 
@@ -13,8 +12,8 @@ use super::*;
 use crate::format::frame::{PREFIX_BYTES, decode_frame};
 use crate::format::group::{GROUP_HEADER_BYTES, GroupHeader, TRAILER_BYTES};
 use crate::format::segment::{FOOTER_BYTES, SEGMENT_HEADER_BYTES};
-use crate::testing::Random;
 use crate::{Access, Disk, LogStatus, Position, ReadError, Verify, verify};
+use sokhoe_disk::testing::Random;
 
 const FLIPS: u64 = 10_000;
 const FLIPS_OF_A_RUNNING_LOG: u64 = 1_000;
@@ -35,9 +34,8 @@ struct Part {
 )]
 fn seed() -> u64 {
     let given = std::env::var("SOKHOE_FLIPS_SEED").ok();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now.map_or(1, |since| u64::from(since.subsec_nanos()));
-    given.and_then(|seed| seed.parse().ok()).unwrap_or(now)
+    let given = given.and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(Random::fresh_seed)
 }
 
 fn vkey() -> VerifierKey {
@@ -132,13 +130,10 @@ fn draw(random: &mut Random, parts: &[Part]) -> (Part, usize, u32) {
     let mut classes: Vec<&str> = parts.iter().map(|part| part.class).collect();
     classes.sort_unstable();
     classes.dedup();
-    let below = |random: &mut Random, count: usize| {
-        usize::try_from(random.below(u64::try_from(count).unwrap())).unwrap()
-    };
-    let class = classes[below(random, classes.len())];
+    let class = classes[random.index(classes.len())];
     let of_class: Vec<&Part> = parts.iter().filter(|part| part.class == class).collect();
-    let part = of_class[below(random, of_class.len())].clone();
-    let at = part.bytes.start + below(random, part.bytes.len());
+    let part = of_class[random.index(of_class.len())].clone();
+    let at = part.bytes.start + random.index(part.bytes.len());
     let bit = u32::try_from(random.below(8)).unwrap();
     (part, at, bit)
 }

@@ -3,8 +3,8 @@
 use sokhoe_chain::{Checkpoint, Signer};
 
 use super::*;
-use crate::testing::Survivors;
 use crate::{DamageKind, OpenError, Position, Reader};
+use sokhoe_disk::testing::Survivors;
 
 /// Everything a reader can tell, to compare before and after.
 fn state(

@@ -3,7 +3,7 @@
 //! A seed decides everything, so a failure is replayed by its seed: `SOKHOE_SIMULATION_SEED=n`. How many cycles are
 //! run is said by `SOKHOE_SIMULATION_CYCLES`. Everything is synchronous here; what threads do has its own tests.
 
-use crate::testing::{Mistake, plant};
+use crate::planted::{Mistake, plant};
 
 mod model;
 mod run;

@@ -6,11 +6,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
-use crate::testing::{Fault, Operation, Survivors};
 use crate::{
     BeforeSync, Durable, Group, LogStatus, OsDisk, Outcome, Position, Stage, SubmitError,
     WriteFailure, Writer,
 };
+use sokhoe_disk::testing::{Fault, Operation, Survivors};
 
 const WAIT: Duration = Duration::from_secs(20);
 

@@ -9,9 +9,9 @@ use sokhoe_chain::tree::{empty_root, event_leaf, leaf_hash, node_hash};
 use sokhoe_chain::{EventHash, Frontier, NodeHash, ProofError};
 
 use super::{all, create, draft, folder, open};
-use crate::testing::MemDisk;
 use crate::tree::{TreeFiles, TreeStore};
 use crate::{Access, Disk, Log, Reader};
+use sokhoe_disk::testing::{MemDisk, Random};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -102,19 +102,6 @@ fn file(level: usize) -> PathBuf {
     folder().join(format!("cache/tree-{level}"))
 }
 
-/// A small generator of numbers below a bound; the same for the same seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
-}
-
 #[test]
 fn proofs_at_random_sizes_are_those_of_the_naive_tree() {
     let mut log = create(&MemDisk::new());
@@ -124,15 +111,15 @@ fn proofs_at_random_sizes_are_those_of_the_naive_tree() {
     let store = started(&reader);
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
-    let mut numbers = Numbers(seed);
+    let mut numbers = Random::new(seed);
     let edges = [1, 2, 255, 256, 257, 511, 512, 513, leaves.len()];
-    let random: Vec<usize> = (0..60).map(|_| numbers.below(leaves.len()) + 1).collect();
+    let random: Vec<usize> = (0..60).map(|_| numbers.index(leaves.len()) + 1).collect();
     for size in edges.into_iter().chain(random) {
         let tree = &leaves[..size];
-        let index = numbers.below(size);
+        let index = numbers.index(size);
         let made = store.prove_inclusion(&claim(tree, index)).unwrap();
         assert_eq!(made, path(index, tree), "{index} of {size}");
-        let old = numbers.below(size) + 1;
+        let old = numbers.index(size) + 1;
         let head = (size as u64, root(tree));
         let (old_root, made) = store.prove_consistency(old as u64, head).unwrap();
         assert_eq!(old_root, root(&leaves[..old]));

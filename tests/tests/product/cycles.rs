@@ -22,9 +22,9 @@ use self::death::{ANY_MOMENT, Death};
 use self::load::{Load, Tokens};
 use self::story::Story;
 use self::witness::Witness;
-use crate::dice::Dice;
 use crate::home::{Home, Served, until};
 use crate::sent::FACILITY;
+use sokhoe_disk::testing::Random;
 
 /// Servers killed in an ordinary run of the tests.
 const KILLS: u64 = 300;
@@ -47,7 +47,7 @@ struct Figures {
 fn servers_killed_anywhere_lose_nothing_acknowledged_and_hold_nothing_unsent() {
     let number = |name: &str| std::env::var(name).ok()?.parse().ok();
     let kills = number("SOKHOE_CRASH_CYCLES").unwrap_or(KILLS);
-    let seed = number("SOKHOE_CRASH_SEED").unwrap_or_else(Dice::fresh_seed);
+    let seed = number("SOKHOE_CRASH_SEED").unwrap_or_else(Random::fresh_seed);
     println!("SOKHOE_CRASH_SEED={seed} SOKHOE_CRASH_CYCLES={kills}");
     let begun = Instant::now();
     let figures = Mutex::new(Figures::default());
@@ -66,7 +66,7 @@ fn servers_killed_anywhere_lose_nothing_acknowledged_and_hold_nothing_unsent() {
                         folder,
                         over: false,
                     };
-                    Folder::new(Dice::new(seed.wrapping_add(folder)))
+                    Folder::new(Random::new(seed.wrapping_add(folder)))
                         .live(KILLS_A_FOLDER.min(kills - before), &figures);
                     told.over = true;
                 }
@@ -108,7 +108,7 @@ impl Drop for Telling {
 /// A data folder and all who have to do with it.
 struct Folder {
     home: Home,
-    dice: Dice,
+    random: Random,
     story: Mutex<Story>,
     witness: Witness,
     tokens: Tokens,
@@ -116,7 +116,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn new(dice: Dice) -> Self {
+    fn new(random: Random) -> Self {
         let home = Home::new();
         home.serve().stop();
         let doctor = home.sokhoe(&["doctor", "--json"]).summary();
@@ -130,7 +130,7 @@ impl Folder {
             witness: Witness::new(home.path()),
             story: Mutex::default(),
             home,
-            dice,
+            random,
             vkey,
         }
     }
@@ -139,7 +139,7 @@ impl Folder {
     fn live(mut self, kills: u64, figures: &Mutex<Figures>) {
         let mut places: BTreeMap<&'static str, u64> = BTreeMap::new();
         for _ in 0..kills {
-            let death = Death::draw(&mut self.dice);
+            let death = Death::draw(&mut self.random);
             let place = self.die(&death);
             *places.entry(place).or_default() += 1;
             self.verify();
@@ -188,11 +188,11 @@ impl Folder {
             story: &self.story,
             witness: &self.witness,
         };
-        let seeds: Vec<u64> = (0..CALLERS).map(|_| self.dice.below(u64::MAX)).collect();
+        let seeds: Vec<u64> = (0..CALLERS).map(|_| self.random.below(u64::MAX)).collect();
         std::thread::scope(|scope| {
             for seed in seeds {
                 let load = &load;
-                scope.spawn(move || load.run(Dice::new(seed)));
+                scope.spawn(move || load.run(Random::new(seed)));
             }
             let begun = Instant::now();
             while begun.elapsed() < Duration::from_micros(death.after_us) && !served.is_dead() {

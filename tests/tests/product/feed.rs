@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::dice::Dice;
 use crate::home::{Home, PATIENCE};
 use crate::peer::{Request, connect, parse};
 use crate::sent::{FACILITY, registration, weight};
+use sokhoe_disk::testing::Random;
 
 const BATCHES: u64 = 40;
 const BATCH_EVENTS: u64 = 50;
@@ -30,7 +30,7 @@ enum Form {
 struct Consumer<'a> {
     addr: SocketAddr,
     token: &'a str,
-    dice: Dice,
+    random: Random,
     seen: Vec<Seen>,
     after: u64,
 }
@@ -45,10 +45,10 @@ impl Consumer<'_> {
 
     /// Asks for a batch, and now and then leaves before the answer has come.
     fn ask(&mut self, wait: &str) {
-        let limit = 1 + self.dice.below(200);
+        let limit = 1 + self.random.below(200);
         let path = format!("/v1/feed?after={}&limit={limit}{wait}", self.after);
         let request = Request::new(self.addr).token(self.token).treating();
-        if self.dice.below(4) == 0 {
+        if self.random.below(4) == 0 {
             let mut gone = connect(self.addr);
             gone.write_all(request.head("GET", &path, 0).as_bytes())
                 .expect("a request");
@@ -79,7 +79,7 @@ impl Consumer<'_> {
         socket
             .write_all(request.head("GET", "/v1/feed", 0).as_bytes())
             .expect("a request");
-        let enough = usize::try_from(500 + self.dice.below(60_000)).expect("a size");
+        let enough = usize::try_from(500 + self.random.below(60_000)).expect("a size");
         let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
         while bytes.len() < enough {
             match socket.read(&mut piece) {
@@ -120,7 +120,7 @@ fn parse_cut(bytes: &[u8]) -> String {
 
 #[test]
 fn killed_consumers_that_come_back_have_seen_the_log_once_and_in_order() {
-    let seed = Dice::fresh_seed();
+    let seed = Random::fresh_seed();
     let home = Home::new();
     home.serve().stop();
     let token = home.hospital(FACILITY);
@@ -144,7 +144,7 @@ fn killed_consumers_that_come_back_have_seen_the_log_once_and_in_order() {
                     let mut consumer = Consumer {
                         addr: served.addr,
                         token,
-                        dice: Dice::new(seed + number as u64),
+                        random: Random::new(seed + number as u64),
                         seen: Vec::new(),
                         after: 0,
                     };

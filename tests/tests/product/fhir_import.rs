@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use serde_json::Value;
+use sokhoe_disk::testing::Random;
 
 use crate::home::{Home, Served};
 use crate::synthea::{Bundle, Rows, bundles, demographics, shown};
@@ -77,13 +78,9 @@ fn compare_all(home: &Home, bundles: &[Bundle]) {
 /// The files in an order that follows from the seed.
 fn shuffled(bundles: &[Bundle], seed: u64) -> Vec<&Path> {
     let mut files: Vec<&Path> = bundles.iter().map(|bundle| bundle.path.as_path()).collect();
-    let mut state = seed;
+    let mut random = Random::new(seed);
     for last in (1..files.len()).rev() {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let other = usize::try_from(state >> 33).unwrap() % (last + 1);
-        files.swap(last, other);
+        files.swap(last, random.index(last + 1));
     }
     files
 }

@@ -146,7 +146,7 @@ fn a_document_for_which_there_is_no_room_is_507_and_events_go_on() {
     drop(served);
 }
 
-/// A file system of its own, of a few megabytes, gone with the test.
+/// A file system of its own, of a megabyte, gone with the test.
 struct Small<'a>(&'a Path);
 
 impl<'a> Small<'a> {

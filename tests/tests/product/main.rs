@@ -13,7 +13,6 @@ mod bad_input;
 mod crash;
 mod cycles;
 mod damage;
-mod dice;
 mod doors;
 mod faults;
 mod feed;

@@ -30,9 +30,9 @@ pub(super) async fn of_person(visit: Visit, request: Request) -> Answer {
         let detail = "open: the keys of events are given to the person alone; leave it out";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
-    let place = visit.shared.prove()?;
+    let room = visit.shared.room()?;
     let bundle = visit.shared.app.with_tree(move |app, tree| {
-        let _place = place;
+        let _room = room;
         let evidence = gather(app.commands(), tree, person, open)?;
         serde_json::to_vec(&Bundle::of(&evidence)).map_err(|error| Problem::internal(&error))
     });

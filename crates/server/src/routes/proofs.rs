@@ -191,7 +191,7 @@ fn shown(id: EventId, proof: &EventProof) -> Value {
         "event_id": id,
         "position": frame.position.get(),
         "hash": frame.hash().to_string(),
-        "header": hex(&frame.header_bytes),
+        "header": hex::encode(frame.header_bytes),
         "checkpoint": proof.note,
         "size": proof.checkpoint.size,
         "inclusion": {"index": frame.position.get() - 1, "hashes": texts(&proof.inclusion)},
@@ -214,20 +214,11 @@ fn shown_head(head: &StreamProof) -> Value {
         "hashes": texts(&head.proof.hashes),
         "commitment": {
             "position": position,
-            "header": hex(&event.frame.header_bytes),
-            "body": hex(&event.frame.payload),
+            "header": hex::encode(event.frame.header_bytes),
+            "body": hex::encode(&event.frame.payload),
             "inclusion": {"index": position - 1, "hashes": texts(&head.inclusion)},
         },
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'?'));
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }
 
 #[cfg(test)]

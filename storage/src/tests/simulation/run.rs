@@ -3,10 +3,10 @@
 use sokhoe_chain::{NodeHash, SignedNote, Signer};
 
 use super::model::{Model, is_truth, promise};
-use crate::testing::{Fault, MemDisk, Operation, Random, Survivors};
 use crate::tests::reopen::note;
 use crate::tests::{clock, draft, folder, new_log, options, segment, stream};
 use crate::{Draft, Log, LogOptions, OpenError, Opened, Position, ReadError, Verify};
+use sokhoe_disk::testing::{Fault, MemDisk, Operation, Random, Survivors};
 
 const STREAMS: u64 = 5;
 
@@ -177,12 +177,16 @@ impl Simulation {
             Fault::Forgotten,
             Fault::Short,
         ];
-        let operation = self.random.pick(&operations).unwrap();
-        let fault = self.random.pick(&faults).unwrap();
+        let operation = self.random.one_of(&operations).copied().unwrap();
+        let fault = self.random.one_of(&faults).copied().unwrap();
         let nth = 1 + self.random.below(30);
         if self.random.percent(20) {
             // What a failed sync leaves behind is the hardest to see.
-            let fault = self.random.pick(&[Fault::Io, Fault::Forgotten]).unwrap();
+            let fault = self
+                .random
+                .one_of(&[Fault::Io, Fault::Forgotten])
+                .copied()
+                .unwrap();
             self.disk.fail(Operation::Sync, nth, fault);
             return;
         }

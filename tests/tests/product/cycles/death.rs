@@ -1,6 +1,6 @@
 //! How a server dies: at a random moment, while it starts, or at a named place of its way to the disk.
 
-use crate::dice::Dice;
+use sokhoe_disk::testing::Random;
 
 /// What every server of the cycles is ordered: segments and caches that are done with soon.
 const SMALL: &str = "segment_bytes=32768 cache_every_events=64";
@@ -130,19 +130,19 @@ pub(crate) struct Death {
 pub(crate) const ANY_MOMENT: &str = "any moment";
 
 impl Death {
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
+    pub(crate) fn draw(random: &mut Random) -> Self {
         let outside = |place, after_us, starting| Self {
             place,
             orders: SMALL.to_owned(),
             after_us,
             starting,
         };
-        match dice.below(20) {
-            0 => outside("any moment of a start", dice.below(START_US_MAX), true),
-            1..=8 => outside(ANY_MOMENT, 500 + dice.below(LIFE_US_MAX), false),
+        match random.below(20) {
+            0 => outside("any moment of a start", random.below(START_US_MAX), true),
+            1..=8 => outside(ANY_MOMENT, 500 + random.below(LIFE_US_MAX), false),
             _ => {
-                let point = dice.one_of(POINTS);
-                let nth = 1 + dice.below(point.nth_max);
+                let point = random.one_of(POINTS).unwrap();
+                let nth = 1 + random.below(point.nth_max);
                 Self {
                     place: point.name,
                     orders: format!("{SMALL} {} nth={nth}", point.orders),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::caller::Caller;
 use super::story::{Request, Story};
 use super::witness::Witness;
-use crate::dice::Dice;
+use sokhoe_disk::testing::Random;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -26,16 +26,16 @@ pub(crate) struct Load<'a> {
 }
 
 impl Load<'_> {
-    pub(crate) fn run(&self, mut dice: Dice) {
+    pub(crate) fn run(&self, mut random: Random) {
         let Some(mut caller) = Caller::connect(self.addr, &self.tokens.hospital) else {
             return;
         };
-        while self.one(&mut caller, &mut dice).is_some() {}
+        while self.one(&mut caller, &mut random).is_some() {}
     }
 
     /// Makes one request; `None` when the server is gone.
-    fn one(&self, caller: &mut Caller, dice: &mut Dice) -> Option<()> {
-        match dice.below(12) {
+    fn one(&self, caller: &mut Caller, random: &mut Random) -> Option<()> {
+        match random.below(12) {
             0 => {
                 let answer = caller.get("/checkpoint")?;
                 if answer.status == 200 {
@@ -51,11 +51,11 @@ impl Load<'_> {
                 Some(())
             }
             2 => {
-                let again = self.story().draw_again(dice);
+                let again = self.story().draw_again(random);
                 again.map_or(Some(()), |request| self.send(caller, &request))
             }
             _ => {
-                let request = self.story().draw(dice);
+                let request = self.story().draw(random);
                 self.send(caller, &request)
             }
         }

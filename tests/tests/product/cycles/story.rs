@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, Whole};
 use super::witness::{Place, Witness};
-use crate::dice::Dice;
 use crate::sent::{event_id, registration, weight};
+use sokhoe_disk::testing::Random;
 
 const NDJSON: &str = "application/x-ndjson";
 const JSON: &str = "application/json";
@@ -54,21 +54,21 @@ pub(crate) struct Story {
 
 impl Story {
     /// Draws the next request: one event, a batch, or an atomic batch.
-    pub(crate) fn draw(&mut self, dice: &mut Dice) -> Request {
-        match dice.below(4) {
+    pub(crate) fn draw(&mut self, random: &mut Random) -> Request {
+        match random.below(4) {
             0 | 1 => {
-                let id = self.draw_event(dice, None);
+                let id = self.draw_event(random, None);
                 self.request(vec![id], "/v1/events", JSON)
             }
             2 => {
-                let count = 1 + dice.below(20);
-                let ids = (0..count).map(|_| self.draw_event(dice, None)).collect();
+                let count = 1 + random.below(20);
+                let ids = (0..count).map(|_| self.draw_event(random, None)).collect();
                 self.request(ids, "/v1/events/batch", NDJSON)
             }
             _ => {
                 let batch = self.batches.len();
-                let ids: Vec<String> = (0..2 + dice.below(6))
-                    .map(|_| self.draw_event(dice, Some(batch)))
+                let ids: Vec<String> = (0..2 + random.below(6))
+                    .map(|_| self.draw_event(random, Some(batch)))
                     .collect();
                 self.batches.push(ids.clone());
                 self.request(ids, "/v1/events/batch?atomic=true", NDJSON)
@@ -77,14 +77,14 @@ impl Story {
     }
 
     /// Draws an event that was acknowledged, to be sent again.
-    pub(crate) fn draw_again(&self, dice: &mut Dice) -> Option<Request> {
+    pub(crate) fn draw_again(&self, random: &mut Random) -> Option<Request> {
         let known: Vec<&String> = self
             .sent
             .iter()
             .filter(|(_, sent)| sent.place.is_some())
             .map(|(id, _)| id)
             .collect();
-        let id = (!known.is_empty()).then(|| (*dice.one_of(&known)).clone())?;
+        let id = (*random.one_of(&known)?).clone();
         Some(self.request(vec![id], "/v1/events", JSON))
     }
 
@@ -98,20 +98,20 @@ impl Story {
         }
     }
 
-    fn draw_event(&mut self, dice: &mut Dice, batch: Option<usize>) -> String {
+    fn draw_event(&mut self, random: &mut Random, batch: Option<usize>) -> String {
         let number = self.next_event;
         self.next_event += 1;
-        let kilograms = 40 + dice.below(60);
-        let draw = dice.below(10);
+        let kilograms = 40 + random.below(60);
+        let draw = random.below(10);
         let (person, version) = if self.people.is_empty() || draw < 3 {
             self.next_person += 1;
             (self.next_person, None)
         } else if draw < 4 {
             // Somebody who may be known already: at most one registration of them is ever taken.
-            (1 + dice.below(self.next_person), None)
+            (1 + random.below(self.next_person), None)
         } else {
             let known: Vec<(u64, u64)> = self.people.clone().into_iter().collect();
-            let (person, version) = *dice.one_of(&known);
+            let (person, version) = *random.one_of(&known).unwrap();
             (person, Some(version))
         };
         let expected_version = version.filter(|_| draw < 6);

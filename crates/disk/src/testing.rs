@@ -6,17 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::disk::{Access, Disk, DiskFile, DiskLock};
-use crate::sync::lock;
+use crate::{Access, Disk, DiskFile, DiskLock};
 
 mod content;
 mod names;
 mod random;
 
 pub use self::random::Random;
-pub use crate::planted::{Mistake, plant};
 
 use self::content::Content;
 use self::names::Names;
@@ -73,6 +71,10 @@ pub enum Survivors {
 }
 
 type Shared<T> = Arc<Mutex<T>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[derive(Debug, Default)]
 struct State {

@@ -103,7 +103,7 @@ impl<T: Clone> Names<T> {
     pub(super) fn settle(&mut self, random: Option<&mut Random>) {
         let changes = std::mem::take(&mut self.changes);
         if let Some(random) = random {
-            let kept_percent = random.pick(&[10, 50, 90]).unwrap_or(50);
+            let kept_percent = random.one_of(&[10, 50, 90]).copied().unwrap_or(50);
             for change in changes {
                 if random.percent(kept_percent) {
                     apply(change, &mut self.synced);

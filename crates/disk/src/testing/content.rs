@@ -107,7 +107,7 @@ fn settle_some(changes: &[Change], bytes: &mut Vec<u8>, random: &mut Random) {
         }
         return;
     }
-    let kept_percent = random.pick(&[10, 50, 90]).unwrap_or(50);
+    let kept_percent = random.one_of(&[10, 50, 90]).copied().unwrap_or(50);
     for change in changes {
         match change {
             Change::Length(_) if random.percent(kept_percent) => change.apply(bytes),

@@ -1,5 +1,7 @@
 //! A small generator of numbers for tests: the same seed gives the same run.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::ops::Range;
 
 /// A generator; whoever uses one prints its seed on failure.
@@ -11,6 +13,13 @@ impl Random {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
+    }
+
+    /// Returns a seed that nobody used before, for a run that prints it.
+    #[must_use]
+    pub fn fresh_seed() -> u64 {
+        // The keys of a hasher are the system's randomness.
+        RandomState::new().build_hasher().finish() >> 32
     }
 
     /// Returns 64 bits: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
@@ -43,8 +52,8 @@ impl Random {
         self.below(100) < yes
     }
 
-    /// Picks one of several, which must not be none.
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
-        from.get(self.index(from.len())).copied()
+    /// Picks one of several; `None` where there are none.
+    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(self.index(all.len()))
     }
 }
