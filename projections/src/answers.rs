@@ -1,7 +1,5 @@
 //! Finished answers: a record as JSON, written once for each version and each way of seeing it.
-//!
-//! An answer is true from the position at which it was made until one of its streams grows or a merge begins or ends:
-//! versions only grow, so where they are the same, so is everything between. Bounded by bytes.
+//! Bounded by bytes.
 
 use std::sync::Arc;
 
@@ -9,6 +7,9 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sokhoe_access::Filter;
 use sokhoe_record::PersonId;
+
+use crate::record_view::Extent;
+use crate::streams::Moment;
 
 /// Answers that the cache is laid out for; its limit is bytes.
 const ANSWERS_ESTIMATED: usize = 20_000;
@@ -21,14 +22,12 @@ type Key = (PersonId, Filter);
 /// A record as JSON, without the position that each answer names anew.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    /// Everyone whose entries it holds.
-    pub(crate) members: Vec<PersonId>,
-    /// How many events they had.
-    pub(crate) version: u64,
-    /// The position at which it was made.
-    pub(crate) position: u64,
+    /// When it was made.
+    pub(crate) moment: Moment,
     /// The members of the JSON object behind the position, with its end.
     pub(crate) rest: Vec<u8>,
+    /// What it shows.
+    pub(crate) extent: Arc<Extent>,
 }
 
 #[derive(Debug, Clone)]

@@ -16,6 +16,7 @@
 
 mod answers;
 mod directory;
+mod facts;
 mod feed;
 pub mod health;
 mod names;
@@ -26,7 +27,8 @@ mod streams;
 mod views;
 
 pub use directory::{Found, Query};
+pub use facts::Facts;
 pub use feed::{Ahead, Passed, Wanted};
-pub use record_view::{AsOf, HistoryPage, RecordView, Withheld, visible};
+pub use record_view::{AsOf, Extent, HistoryPage, RecordView, Shown, Withheld};
 pub use runner::Beginning;
 pub use views::{ReadError, Views};

@@ -3,15 +3,22 @@
 //! Folded from the person's events when asked, so it is never stale and cannot differ from a rebuilt
 //! one. At a position or a time in the past the events, and the merges, are those of then.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sokhoe_access::Filter;
-use sokhoe_commands::record_stream;
-use sokhoe_record::{Instant, PersonId, RecordedEvent, Section, fold, history};
+use sokhoe_access::{Filter, Sight};
+use sokhoe_record::{
+    Data, EventId, Instant, Label, PersonId, RecordedEvent, Section, fold, history,
+};
 
 use crate::answers::{Answers, Kept};
-use crate::streams::{Stream, Streams};
+use crate::streams::{Moment, Stream, Streams};
 use crate::views::ReadError;
+
+/// Corrections of corrections that are followed; the write side refuses deeper ones.
+const CORRECTIONS_DEEP_MAX: usize = 64;
 
 /// The moment of the log that an answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +31,45 @@ pub enum AsOf {
     Time(Instant),
 }
 
-/// A section with entries that this reader does not see.
+/// A section of which entries that there may be are not shown to this reader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Withheld {
     /// Which.
     pub section: Section,
     /// Why.
     pub because: &'static str,
+}
+
+/// What of a record an answer shows: what is written down of the look.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// The sections of which something is shown, each once.
+    pub sections: Vec<Section>,
+    /// How many events it is made of.
+    pub entries: u32,
+    /// The sections of which something is withheld, if there is anything.
+    pub withheld: Vec<Section>,
+}
+
+impl Extent {
+    /// Measures events that are shown.
+    pub fn of<'e>(events: impl IntoIterator<Item = &'e RecordedEvent>) -> Self {
+        let mut extent = Self::default();
+        for event in events {
+            extent.entries = extent.entries.saturating_add(1);
+            for section in event.event.data.sections() {
+                if !extent.sections.contains(&section) {
+                    extent.sections.push(section);
+                }
+            }
+        }
+        extent
+    }
+
+    fn withholding(mut self, withheld: &[Withheld]) -> Self {
+        self.withheld = withheld.iter().map(|withheld| withheld.section).collect();
+        self
+    }
 }
 
 /// A record ready to be sent.
@@ -44,6 +83,21 @@ pub struct RecordView {
     pub position: u64,
     /// The answer as compact JSON.
     pub json: Vec<u8>,
+    /// What it shows.
+    pub extent: Arc<Extent>,
+}
+
+/// The events of a record that a reader sees now.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// Whose record it is: the survivor, where the person asked for is merged.
+    pub person_id: PersonId,
+    /// The events, those of each member in the order of the log.
+    pub events: Vec<RecordedEvent>,
+    /// The position that it is true at.
+    pub position: u64,
+    /// What they are, and what is withheld.
+    pub extent: Extent,
 }
 
 /// Part of a history, in the order of the log.
@@ -57,10 +111,9 @@ pub struct HistoryPage {
     pub next: Option<u64>,
     /// The position that it is true at.
     pub position: u64,
+    /// What it shows.
+    pub extent: Extent,
 }
-
-const OTHER_FACILITY: &str =
-    "entries of another facility, which no directive of the person opens to this one";
 
 /// What follows the position in an answer.
 #[derive(Serialize)]
@@ -105,20 +158,13 @@ pub(crate) fn finished(
     let position = reader.position().get();
     let survivor = registry.survivor(person, Some(position))?;
     let kept = answers.get(survivor, filter)?;
-    // Heads are looked at after the position: what they do not show by now was not there then.
-    let version = |member: &PersonId| {
-        reader
-            .head(&record_stream(*member))
-            .map_or(0, |h| h.version)
-    };
-    let unchanged = kept.position <= position
-        && registry.members(survivor, Some(position)) == kept.members
-        && kept.members.iter().map(version).sum::<u64>() == kept.version;
-    unchanged.then(|| RecordView {
+    let holds = streams.holds(&kept.moment, survivor, position);
+    holds.then(|| RecordView {
         person_id: survivor,
-        version: kept.version,
+        version: kept.moment.version,
         position,
-        json: answer(survivor, kept.version, position, &kept.rest),
+        json: answer(survivor, kept.moment.version, position, &kept.rest),
+        extent: Arc::clone(&kept.extent),
     })
 }
 
@@ -135,19 +181,12 @@ pub(crate) fn record(
     };
     let mut record = fold(seen.survivor, seen.events.as_slice());
     // A section of which nothing is seen is left out: "not asked" would be a false statement.
-    let shown: Vec<Section> = seen
-        .events
-        .as_slice()
-        .iter()
-        .flat_map(|event| event.event.data.sections())
-        .collect();
-    for withheld in seen
-        .withheld
-        .iter()
-        .filter(|withheld| !shown.contains(&withheld.section))
-    {
-        record.withhold(withheld.section);
+    let extent = Extent::of(seen.events.as_slice()).withholding(&seen.withheld);
+    let unseen = |section: &&Section| !extent.sections.contains(section);
+    for section in extent.withheld.iter().filter(unseen) {
+        record.withhold(*section);
     }
+    let extent = Arc::new(extent);
     let rest = Rest {
         sections: &record,
         withheld: &seen.withheld,
@@ -159,11 +198,15 @@ pub(crate) fn record(
     }
     let json = answer(seen.survivor, seen.version, seen.position, &rest);
     if as_of == AsOf::Now {
-        let kept = Kept {
+        let moment = Moment {
             members: seen.members,
             version: seen.version,
             position: seen.position,
+        };
+        let kept = Kept {
+            moment,
             rest,
+            extent: Arc::clone(&extent),
         };
         answers.put(seen.survivor, filter, kept);
     }
@@ -172,6 +215,7 @@ pub(crate) fn record(
         version: seen.version,
         position: seen.position,
         json,
+        extent,
     }))
 }
 
@@ -179,6 +223,24 @@ fn answer(survivor: PersonId, version: u64, position: u64, rest: &[u8]) -> Vec<u
     let head =
         format!("{{\"person_id\":\"{survivor}\",\"version\":{version},\"position\":{position}");
     [head.as_bytes(), rest].concat()
+}
+
+/// Gathers what is seen of a person now.
+pub(crate) fn shown(
+    streams: &Streams,
+    filter: &Filter,
+    person: PersonId,
+) -> Result<Option<Shown>, ReadError> {
+    let seen = see(streams, filter, person, AsOf::Now)?;
+    Ok(seen.map(|seen| Shown {
+        person_id: seen.survivor,
+        extent: Extent::of(seen.events.as_slice()).withholding(&seen.withheld),
+        position: seen.position,
+        events: match seen.events {
+            Events::Beginning(stream, until) => stream.get(..until).unwrap_or_default().to_vec(),
+            Events::Selected(events) => events,
+        },
+    }))
 }
 
 /// Makes a page of the history: at most `limit` entries after the position `after`.
@@ -195,17 +257,20 @@ pub(crate) fn history_page(
     let entries = history(seen.survivor, seen.events.as_slice());
     let mut rest = entries.iter().filter(|entry| entry.position > after);
     let mut items = Vec::new();
-    let mut last = after;
+    let (first, mut last) = (after, after);
     for entry in rest.by_ref().take(limit) {
         last = entry.position;
         items.push(serde_json::value::to_raw_value(entry).map_err(ReadError::Write)?);
     }
     let next = rest.next().map(|_| last);
+    let events = seen.events.as_slice().iter();
+    let shown = events.filter(|event| event.position > first && event.position <= last);
     Ok(Some(HistoryPage {
         person_id: seen.survivor,
         items,
         next,
         position: seen.position,
+        extent: Extent::of(shown).withholding(&seen.withheld),
     }))
 }
 
@@ -223,8 +288,7 @@ fn see(
     let Some(survivor) = registry.survivor(person, at) else {
         return Ok(None);
     };
-    let mut selected = Vec::new();
-    let mut hidden = Vec::new();
+    let mut gathered = Vec::new();
     let mut version = 0;
     let members = registry.members(survivor, at);
     let whole = filter == &Filter::All && members.len() == 1;
@@ -246,27 +310,34 @@ fn see(
                 withheld: Vec::new(),
             }));
         }
-        for event in stream.get(..until).unwrap_or_default() {
-            if visible(filter, event) {
-                selected.push(event.clone());
-            } else {
-                hide(&mut hidden, event);
-            }
-        }
+        gathered.extend_from_slice(stream.get(..until).unwrap_or_default());
     }
-    hidden.sort_unstable();
-    let because = OTHER_FACILITY;
-    let withheld = hidden
-        .into_iter()
-        .map(|section| Withheld { section, because });
-    Ok((!selected.is_empty()).then(|| Seen {
+    let there = !gathered.is_empty();
+    let selected = select(filter, gathered);
+    let (withheld, told) = match filter {
+        Filter::Shared(sight) => (withheld(sight), sight.names_withheld()),
+        Filter::All | Filter::OnlyFacility(_) => (Vec::new(), false),
+    };
+    let shown = !selected.is_empty() || (there && told);
+    Ok(shown.then_some(Seen {
         survivor,
         members,
         position,
         version,
         events: Events::Selected(selected),
-        withheld: withheld.collect(),
+        withheld,
     }))
+}
+
+/// Says what a reader may not see, whether it is there or not.
+fn withheld(sight: &Sight) -> Vec<Withheld> {
+    let closed = sight.withheld().into_iter();
+    closed
+        .map(|(section, because)| Withheld {
+            section,
+            because: because.says(),
+        })
+        .collect()
 }
 
 /// Turns the moment that is asked for into a position that is there.
@@ -284,9 +355,9 @@ fn position_of(streams: &Streams, as_of: AsOf) -> Result<u64, ReadError> {
     }
 }
 
-/// Tells whether a reader sees an event, going by the event alone.
-#[must_use]
-pub fn visible(filter: &Filter, event: &RecordedEvent) -> bool {
+/// Tells whether a reader sees an event, going by the event alone: not of corrections under [`Filter::Shared`], which are
+/// seen with what they correct, so [`select`] decides.
+pub(crate) fn visible(filter: &Filter, event: &RecordedEvent) -> bool {
     match filter {
         Filter::All => true,
         Filter::OnlyFacility(facility) => {
@@ -301,10 +372,77 @@ pub fn visible(filter: &Filter, event: &RecordedEvent) -> bool {
     }
 }
 
-fn hide(hidden: &mut Vec<Section>, event: &RecordedEvent) {
-    for section in event.event.data.sections() {
-        if !hidden.contains(&section) {
-            hidden.push(section);
+/// What a reader must be allowed to see an entry with all its corrections: parts of it would be half a truth.
+#[derive(Debug, Default)]
+struct Needed<'e> {
+    facility: Option<&'e str>,
+    sections: Vec<Section>,
+    labels: Vec<Label>,
+}
+
+/// Selects what a reader sees of the events of one record.
+fn select(filter: &Filter, events: Vec<RecordedEvent>) -> Vec<RecordedEvent> {
+    let Filter::Shared(sight) = filter else {
+        let seen = events.into_iter();
+        return seen.filter(|event| visible(filter, event)).collect();
+    };
+    let by_id: HashMap<EventId, &RecordedEvent> = events
+        .iter()
+        .map(|event| (event.event.event_id, event))
+        .collect();
+    let mut needed: HashMap<EventId, Needed<'_>> = HashMap::new();
+    for event in &events {
+        let Some(root) = root(&by_id, event) else {
+            continue;
+        };
+        let entry = needed.entry(root.event.event_id).or_default();
+        entry.facility = root.event.facility.as_deref();
+        match &event.event.data {
+            Data::CorrectionMade(correction) => {
+                let replaced = correction.replacement.as_ref();
+                let replaced = replaced.and_then(|new| new.data(root.event.kind()).ok());
+                if let Some(data) = replaced {
+                    entry.need(&data);
+                }
+            }
+            data => entry.need(data),
         }
     }
+    let seen: Vec<bool> = events
+        .iter()
+        .map(|event| {
+            let root = root(&by_id, event).map(|root| root.event.event_id);
+            let needed = root.and_then(|root| needed.get(&root));
+            needed.is_some_and(|needed| {
+                let hides = sight.hides(needed.facility, &needed.sections, &needed.labels);
+                hides.is_none()
+            })
+        })
+        .collect();
+    let seen = events.into_iter().zip(seen);
+    seen.filter_map(|(event, seen)| seen.then_some(event))
+        .collect()
+}
+
+impl Needed<'_> {
+    fn need(&mut self, data: &Data) {
+        let new: Vec<Section> = data.sections();
+        self.sections.extend(new);
+        self.labels.extend_from_slice(data.labels());
+    }
+}
+
+/// The entry that an event is, or corrects in the end; `None` where that is not among the events.
+fn root<'e>(
+    by_id: &HashMap<EventId, &'e RecordedEvent>,
+    event: &'e RecordedEvent,
+) -> Option<&'e RecordedEvent> {
+    let mut at = event;
+    for _ in 0..CORRECTIONS_DEEP_MAX {
+        let Data::CorrectionMade(correction) = &at.event.data else {
+            return Some(at);
+        };
+        at = by_id.get(&correction.corrects)?;
+    }
+    None
 }

@@ -25,6 +25,18 @@ impl Weighter<PersonId, Stream> for StreamWeight {
     }
 }
 
+/// The state of a record that something was made of: it holds until one of the streams grows or a merge begins or ends.
+/// Versions only grow, so where they are the same, so is everything between.
+#[derive(Debug, Clone)]
+pub(crate) struct Moment {
+    /// Everyone who is part of the record.
+    pub(crate) members: Vec<PersonId>,
+    /// How many events they had.
+    pub(crate) version: u64,
+    /// The position that it is true at.
+    pub(crate) position: u64,
+}
+
 /// Opened streams, bounded by bytes.
 #[derive(Debug)]
 pub(crate) struct Streams {
@@ -75,6 +87,20 @@ impl Streams {
         let stream = Arc::new(events);
         self.cache.insert(person, Arc::clone(&stream));
         Ok(stream)
+    }
+
+    /// Tells whether what was made of a record is still true at a position that the log's end was just seen at.
+    pub(crate) fn holds(&self, moment: &Moment, survivor: PersonId, position: u64) -> bool {
+        let (registry, reader) = (self.opener.registry(), self.opener.reader());
+        // Heads are looked at after the position: what they do not show by now was not there then.
+        let version = |member: &PersonId| {
+            reader
+                .head(&record_stream(*member))
+                .map_or(0, |h| h.version)
+        };
+        moment.position <= position
+            && registry.members(survivor, Some(position)) == moment.members
+            && moment.members.iter().map(version).sum::<u64>() == moment.version
     }
 
     /// Forgets everything that is kept.

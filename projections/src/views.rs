@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use sokhoe_access::Filter;
 use sokhoe_commands::{Follow, Notes, OpenedEvent, Opener, Seen, UnsealError};
-use sokhoe_record::{EventId, PersonId};
+use sokhoe_record::{EventId, PersonId, RecordedEvent};
 use sokhoe_storage::Position;
 use tokio::sync::watch;
 
 use crate::answers::Answers;
 use crate::directory::{Directory, Found, Query, Snapshot};
+use crate::facts::{AllFacts, Facts};
 use crate::feed::{Ahead, Passed, RING_EVENTS_MAX, Ring, Wanted, read_log};
 use crate::notes::Note;
-use crate::record_view::{AsOf, HistoryPage, RecordView, finished, history_page, record, visible};
+use crate::record_view::{
+    AsOf, HistoryPage, RecordView, Shown, finished, history_page, record, shown,
+};
 use crate::runner::{Beginning, SNAPSHOT, apply_all, from_zero, read};
 use crate::streams::{Streams, recorded};
 
@@ -59,6 +62,7 @@ pub enum ReadError {
 struct Inner {
     streams: Arc<Streams>,
     answers: Answers,
+    facts: AllFacts,
     directory: RwLock<Directory>,
     ring: Ring,
     reached: watch::Sender<u64>,
@@ -85,6 +89,7 @@ impl Views {
         let inner = Arc::new(Inner {
             streams,
             answers: Answers::new(ANSWERS_BYTES_MAX),
+            facts: AllFacts::new(),
             ring: Ring::starting_at(directory.position()),
             directory: RwLock::new(directory),
             reached,
@@ -121,6 +126,22 @@ impl Views {
         finished(&self.0.streams, &self.0.answers, filter, person)
     }
 
+    /// Returns what a decision about a person needs where it is in memory; never waits for the disk. The inner `None` says
+    /// that nobody has that id.
+    #[must_use]
+    pub fn facts_at_hand(&self, person: PersonId) -> Option<Option<Facts>> {
+        self.0.facts.at_hand(&self.0.streams, person)
+    }
+
+    /// Returns what a decision about a person needs, as of now or a position; `None` when nobody has that id. Blocks on the
+    /// disk.
+    ///
+    /// # Errors
+    /// When events cannot be read.
+    pub fn facts(&self, person: PersonId, at: Option<u64>) -> Result<Option<Facts>, ReadError> {
+        self.0.facts.of(&self.0.streams, person, at)
+    }
+
     /// Returns a page of a person's history: at most `limit` entries after the position `after`.
     ///
     /// # Errors
@@ -135,24 +156,26 @@ impl Views {
         history_page(&self.0.streams, filter, person, as_of, (after, limit))
     }
 
-    /// Returns one event, when the filter lets it be seen.
+    /// Returns the events of a person's record that the filter lets be seen now; `None` as for [`Views::record`]. Blocks.
+    ///
+    /// # Errors
+    /// When events cannot be read.
+    pub fn shown(&self, filter: &Filter, person: PersonId) -> Result<Option<Shown>, ReadError> {
+        shown(&self.0.streams, filter, person)
+    }
+
+    /// Returns one event of some person's record, for whoever may then be shown it.
     ///
     /// # Errors
     /// When it cannot be read or opened.
-    pub fn event(
-        &self,
-        filter: &Filter,
-        id: EventId,
-    ) -> Result<Option<sokhoe_record::RecordedEvent>, ReadError> {
+    pub fn event(&self, id: EventId) -> Result<Option<RecordedEvent>, ReadError> {
         let found = match self.0.streams.opener().by_id(id) {
             Ok(found) => found,
             Err(error) if error.erased() => None,
             Err(error) => return Err(ReadError::Events(error)),
         };
         let of_person = found.filter(|found: &OpenedEvent| found.person().is_some());
-        Ok(of_person
-            .map(recorded)
-            .filter(|event| visible(filter, event)))
+        Ok(of_person.map(recorded))
     }
 
     /// Finds people by name and birth date among those whom the filter lets be found.
@@ -247,6 +270,7 @@ impl Views {
         drop(directory);
         self.0.streams.forget();
         self.0.answers.forget();
+        self.0.facts.forget();
         Ok(position)
     }
 

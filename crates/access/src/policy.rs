@@ -8,9 +8,15 @@ use sokhoe_record::{Kind, PersonId};
 use crate::decide::Sight;
 use crate::principal::{Principal, Purpose, PurposeError, Role, role_of_sender};
 use crate::rules::{
-    APPEND_NOTHING, APPEND_RULES, AppendRule, PROVE_ANY, PROVE_WARD, READ_EMERGENCY, READ_FACILITY,
-    READ_NOTHING, READ_OWN, READ_PURPOSE, RuleId, SERVER_ONLY, Scope,
+    APPEND_NOTHING, APPEND_RULES, AppendRule, FIND_IDENTIFIER, GLASS, LOOKS_ANY, LOOKS_NOTHING,
+    LOOKS_OWN, PROVE_ANY, PROVE_WARD, READ_FACILITY, READ_NOTHING, READ_OWN, READ_PURPOSE, RuleId,
+    SERVER_ONLY, Scope,
 };
+
+/// How long a broken glass opens what an emergency needs, in microseconds.
+pub const GLASS_OPEN_US: i64 = 4 * 3_600_000_000;
+/// How much must be said about why the glass is broken.
+const GLASS_REASON_CHARS: std::ops::RangeInclusive<usize> = 3..=500;
 
 /// Everything a decision needs to know about an event that someone wants to append.
 #[derive(Debug, Clone, Copy)]
@@ -194,43 +200,65 @@ pub fn purpose_of_read(role: Role, stated: Option<&str>) -> Result<Purpose, Purp
     }
 }
 
-/// Decides how much of this person's record the caller may read.
+/// Decides whose events the caller may have proofs of beside those it may read: auditors of all, guardians of their ward.
+///
+/// `own` says whether the event is of the caller's own person. `None` for roles that read records: for them [`crate::decide`]
+/// decides.
 #[must_use]
-pub fn may_read(principal: &Principal, purpose: Purpose, person: PersonId) -> ReadDecision {
-    match may_search(principal, purpose) {
-        ReadDecision::Permit {
-            rule,
-            filter: Filter::All,
-        } if !is_own(principal, Some(person)) => ReadDecision::Hidden { rule },
-        decision => decision,
+pub fn may_prove(principal: &Principal, own: bool) -> Option<ReadDecision> {
+    match principal.role {
+        Role::Auditor => Some(permit_all(PROVE_ANY)),
+        Role::Guardian if own => Some(permit_all(PROVE_WARD)),
+        Role::Guardian => Some(ReadDecision::Hidden { rule: PROVE_WARD }),
+        _ => None,
     }
 }
 
-/// Decides whose events the caller may have proofs of: as for reading, auditors of all and guardians of their ward.
-///
-/// `person` is whose record the event's stream is; `None` for the log's other streams.
+/// Decides who may see who looked at a record: the person, their guardian, and auditors.
 #[must_use]
-pub fn may_prove(
-    principal: &Principal,
-    purpose: Purpose,
-    person: Option<PersonId>,
-) -> ReadDecision {
-    match (principal.role, person) {
-        (Role::Auditor, _) => ReadDecision::Permit {
-            rule: PROVE_ANY,
-            filter: Filter::All,
-        },
-        (Role::Guardian, person) if is_own(principal, person) => ReadDecision::Permit {
-            rule: PROVE_WARD,
-            filter: Filter::All,
-        },
-        (Role::Guardian, _) => ReadDecision::Hidden { rule: PROVE_WARD },
-        (_, Some(person)) => may_read(principal, purpose, person),
-        (_, None) => match may_search(principal, purpose) {
-            ReadDecision::Permit { rule, .. } => ReadDecision::Hidden { rule },
-            decision => decision,
-        },
+pub fn may_see_looks(principal: &Principal, own: bool) -> ReadDecision {
+    match principal.role {
+        Role::Auditor => permit_all(LOOKS_ANY),
+        Role::Citizen | Role::Guardian if own => permit_all(LOOKS_OWN),
+        Role::Citizen | Role::Guardian => ReadDecision::Hidden { rule: LOOKS_OWN },
+        _ => ReadDecision::Denied(Denial {
+            rule: LOOKS_NOTHING,
+            because: "who looked is shown to the person, their guardian and auditors",
+        }),
     }
+}
+
+const fn permit_all(rule: RuleId) -> ReadDecision {
+    ReadDecision::Permit {
+        rule,
+        filter: Filter::All,
+    }
+}
+
+/// Decides whether the caller may break the glass: open for a while, with a reason, what an emergency needs.
+///
+/// # Errors
+/// Why not.
+pub fn may_break_glass(principal: &Principal, reason: &str) -> Result<RuleId, Denial> {
+    let because = if !principal.role.staff() || principal.facility.is_none() {
+        "only a facility's staff break the glass"
+    } else if !GLASS_REASON_CHARS.contains(&reason.trim().chars().count()) {
+        "the header Sokhoe-Reason says why, in 3 to 500 characters, percent-encoded"
+    } else {
+        return Ok(GLASS);
+    };
+    Err(Denial {
+        rule: GLASS,
+        because,
+    })
+}
+
+/// Decides whether the caller finds anybody by a whole identifier, such as that of a card in their hand.
+#[must_use]
+pub fn finds_by_identifier(principal: &Principal, purpose: Purpose) -> Option<RuleId> {
+    let treats = matches!(purpose, Purpose::Treatment | Purpose::Emergency);
+    (principal.role == Role::Clinician && principal.facility.is_some() && treats)
+        .then_some(FIND_IDENTIFIER)
 }
 
 /// Decides what a search may find: staff find people with entries of their facility, a citizen finds only themselves.
@@ -253,15 +281,12 @@ pub fn may_search(principal: &Principal, purpose: Purpose) -> ReadDecision {
         });
     };
     match purpose {
-        Purpose::Emergency => ReadDecision::Denied(Denial {
-            rule: READ_EMERGENCY,
-            because: "breaking the glass is not offered yet",
-        }),
         Purpose::Research => ReadDecision::Denied(Denial {
             rule: READ_PURPOSE,
             because: "research reads through an approved study",
         }),
         Purpose::Treatment
+        | Purpose::Emergency
         | Purpose::PatientRequest
         | Purpose::PublicHealth
         | Purpose::Operations => ReadDecision::Permit {

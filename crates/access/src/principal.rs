@@ -111,6 +111,19 @@ impl From<sokhoe_record::Purpose> for Purpose {
     }
 }
 
+impl From<Purpose> for sokhoe_record::Purpose {
+    fn from(purpose: Purpose) -> Self {
+        match purpose {
+            Purpose::Treatment => Self::Treatment,
+            Purpose::Emergency => Self::Emergency,
+            Purpose::PatientRequest => Self::PatientRequest,
+            Purpose::PublicHealth => Self::PublicHealth,
+            Purpose::Research => Self::Research,
+            Purpose::Operations => Self::Operations,
+        }
+    }
+}
+
 impl Role {
     /// Whether the role belongs to a facility's staff: bound to one facility, states a purpose when it reads.
     #[must_use]

@@ -122,6 +122,10 @@ kinds! {
     38 ResourceKept 1;
     39 RequestMade 1;
     40 RequestDecided 1;
+    41 RecordAccessed 1;
+    42 AccessRefused 1;
+    43 GlassBroken 1;
+    44 AccessReviewed 1;
 }
 
 /// Returns the kind that has a number.

@@ -106,7 +106,7 @@ impl House {
         })
     }
 
-    /// Shows the chains of a person and of everybody who is part of the same record.
+    /// Shows the chains of a person and of everybody who is part of the same record: what is in it, and who looked.
     pub(crate) fn evidence_of_person(
         &self,
         tree: &TreeStore,
@@ -123,8 +123,10 @@ impl House {
         let members = registry.members(survivor, None);
         let mut chains = Vec::new();
         let mut count = 0;
-        for member in members {
-            let stream = record_stream(member);
+        let streams = members
+            .into_iter()
+            .flat_map(|member| [record_stream(member), self.opener.access_stream(member)]);
+        for stream in streams {
             let Some(head) = self.committed_head(&commitment, &stream)? else {
                 continue;
             };

@@ -22,6 +22,7 @@ mod evidence;
 mod following;
 mod house;
 mod keeper;
+mod looks;
 mod lookup;
 mod opening;
 mod prepare;
@@ -49,6 +50,7 @@ pub use evidence::{Chain, EVIDENCE_EVENTS_MAX, Evidence, EvidenceError, ShownEve
 pub use following::{Follow, Notes, Seen};
 pub use house::{HouseError, Settings, SignError};
 pub use keeper::{Commitment, KeepError};
+pub use looks::Look;
 pub use opening::{OpenedEvent, Opener, UnsealError};
 pub use proofs::{ConsistencyProof, EventProof, ProveError, StreamProof};
 pub use receipt::Receipt;
@@ -120,6 +122,15 @@ impl Commands {
         events: Vec<(Incoming, ContentDigest)>,
     ) -> Result<Vec<Receipt>, (usize, Refusal)> {
         self.house.submit_atomic(principal, events).await
+    }
+
+    /// Writes down who looked, in the access streams of those whose records they are: all or none. Returns once that is
+    /// durable, and only then may anything be shown.
+    ///
+    /// # Errors
+    /// `Stopped` when the log takes nothing; then nothing may be shown.
+    pub async fn witness(&self, looks: Vec<Look>) -> Result<Vec<Receipt>, Refusal> {
+        self.house.witness(looks).await
     }
 
     /// Seals and stores content that is too large for an event. Blocks on the disk.

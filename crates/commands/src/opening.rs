@@ -212,13 +212,14 @@ impl Opener {
         self.open_with(&key, frame)
     }
 
-    /// Opens a frame of a scan; `None` for the log's own events, which have no sealed payload.
+    /// Opens a frame of a scan; `None` for the log's own events, which have no sealed payload, and for looks, which belong
+    /// to nobody who follows records.
     ///
     /// # Errors
     /// When its key is not there or its payload does not open.
     pub fn open_scanned(&self, frame: &FrameRef<'_>) -> Result<Option<OpenedEvent>, UnsealError> {
         let header = frame.header()?;
-        if header.stream_kind == StreamKind::Keeper {
+        if matches!(header.stream_kind, StreamKind::Keeper | StreamKind::Access) {
             return Ok(None);
         }
         let position = frame.position.get();

@@ -4,7 +4,7 @@
 //! order of the log decides.
 
 use sokhoe_access::{AppendDecision, AppendRequest, Corrected, Principal, Role, may_append};
-use sokhoe_chain::{Aead, Batch, EventHeader, StreamKind};
+use sokhoe_chain::{Aead, Batch, EventHeader, EventKey, StreamId, StreamKind};
 use sokhoe_codec::Stored;
 use sokhoe_record::{
     Change as FieldChange, CorrectionAction, Data, Date, Event, EventId, FieldError, Identifier,
@@ -28,7 +28,7 @@ const AHEAD_MAX_US: i64 = Instant::DAY_US;
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
-    frames: Vec<(EventHeader, Vec<u8>)>,
+    pub(crate) frames: Vec<(EventHeader, Vec<u8>)>,
 }
 
 impl Prepared {
@@ -87,7 +87,7 @@ pub(crate) fn prepare(
         content: content.sent_by(&around.principal.sender),
         cause: None,
     };
-    let frames = seal(opener, &stored, person, mirrored)?;
+    let frames = seal(opener, &stored, &targets(opener, &stored, person, mirrored))?;
     let plan = Plan {
         event_id,
         kind,
@@ -359,11 +359,44 @@ fn mirrored_person(event: &Event, looked_up: &LookedUp) -> Option<PersonId> {
     }
 }
 
-fn seal(
+/// Where a frame of an event goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) stream: StreamId,
+    pub(crate) kind: StreamKind,
+    pub(crate) key: EventKey,
+}
+
+/// The streams that an event stands in: the person's or a system stream, and a merged person's too.
+fn targets(
     opener: &Opener,
     stored: &Stored,
     person: Option<PersonId>,
     mirrored: Option<PersonId>,
+) -> Vec<Target> {
+    let (stream, kind) = match person {
+        Some(person) => (record_stream(person), StreamKind::Record),
+        None => (
+            SystemStream::of(&stored.event).id(opener.vault()),
+            StreamKind::System,
+        ),
+    };
+    let id = stored.event.event_id;
+    let key = opener.event(&id);
+    let first = Target { stream, kind, key };
+    let second = mirrored.map(|mirrored| Target {
+        stream: record_stream(mirrored),
+        kind: StreamKind::Record,
+        key: opener.event(&mirror_id(opener, id)),
+    });
+    std::iter::once(first).chain(second).collect()
+}
+
+/// Seals an event for each of its streams.
+pub(crate) fn seal(
+    opener: &Opener,
+    stored: &Stored,
+    targets: &[Target],
 ) -> Result<Vec<(EventHeader, Vec<u8>)>, Refusal> {
     let internal = |error: &dyn std::error::Error| {
         tracing::error!(error = %crate::chain_of(error), "an event could not be sealed");
@@ -378,35 +411,19 @@ fn seal(
             limit,
         });
     }
-    let (stream, kind) = match person {
-        Some(person) => (record_stream(person), StreamKind::Record),
-        None => (
-            SystemStream::of(&stored.event).id(opener.vault()),
-            StreamKind::System,
-        ),
-    };
-    let id = stored.event.event_id;
-    let mut targets = vec![(stream, kind, opener.event(&id))];
-    if let Some(mirrored) = mirrored {
-        targets.push((
-            record_stream(mirrored),
-            StreamKind::Record,
-            opener.event(&mirror_id(opener, id)),
-        ));
-    }
     let mut frames = Vec::with_capacity(targets.len());
-    for (stream, kind, event_key) in targets {
+    for target in targets {
         let key = opener
             .vault
-            .stream_key_or_new(stream)
+            .stream_key_or_new(target.stream)
             .map_err(|error| internal(&error))?;
         let sealed = opener
             .vault
             .seal_packed(&key, compression, &packed)
             .map_err(|error| internal(&error))?;
-        let mut header = EventHeader::new(kind, stream, Aead::Aes256Gcm);
+        let mut header = EventHeader::new(target.kind, target.stream, Aead::Aes256Gcm);
         sealed.describe(&mut header);
-        header.event_key = event_key;
+        header.event_key = target.key;
         header.key_epoch = key.epoch();
         frames.push((header, sealed.bytes));
     }

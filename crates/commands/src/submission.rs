@@ -48,7 +48,7 @@ enum Line {
 
 /// Whether a full queue turns an event away or makes it wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WhenFull {
+pub(crate) enum WhenFull {
     Refuse,
     Wait,
 }
@@ -67,8 +67,8 @@ pub struct Submission {
 
 /// Requests that are to be handed to the writer together.
 #[derive(Debug, Default)]
-struct Unsent {
-    requests: Vec<Request>,
+pub(crate) struct Unsent {
+    pub(crate) requests: Vec<Request>,
     bytes: usize,
 }
 
@@ -198,7 +198,7 @@ impl House {
         }
     }
 
-    async fn place(
+    pub(crate) async fn place(
         &self,
         when_full: WhenFull,
         unsent: &mut Unsent,
@@ -248,7 +248,7 @@ impl House {
     }
 
     /// Makes what the writer decides as one of prepared events.
-    fn request(
+    pub(crate) fn request(
         &self,
         prepared: Vec<Prepared>,
         place: OwnedSemaphorePermit,
@@ -270,7 +270,7 @@ impl House {
     }
 
     /// Hands requests to the writer; where it takes none, their answers say why.
-    fn hand_over(&self, unsent: &mut Unsent) {
+    pub(crate) fn hand_over(&self, unsent: &mut Unsent) {
         let Unsent { requests, .. } = std::mem::take(unsent);
         if requests.is_empty() {
             return;

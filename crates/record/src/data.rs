@@ -1,5 +1,6 @@
 //! What the kinds of event say: one struct per kind, and `Data`, which is any of them.
 
+mod access;
 mod care;
 mod clinical;
 mod consent;
@@ -8,6 +9,10 @@ mod identity;
 mod life;
 mod system;
 
+pub use access::{
+    AccessRefused, AccessReviewed, DecidedBy, GlassBroken, Interface, RecordAccessed,
+    ReviewOutcome, Viewer,
+};
 pub use care::{
     AppointmentMade, AppointmentMissed, ContactAttempted, Instrument, Programme, ProgrammeEnrolled,
     ProgrammeLeft, RiskAssessed,
@@ -187,6 +192,10 @@ kinds_of_data! {
         PractitionerRegistered(PractitionerRegistered),
         RequestMade(RequestMade),
         RequestDecided(RequestDecided),
+        RecordAccessed(RecordAccessed),
+        AccessRefused(AccessRefused),
+        GlassBroken(GlassBroken),
+        AccessReviewed(AccessReviewed),
     }
 }
 
@@ -239,6 +248,10 @@ into_data!(
     PractitionerRegistered,
     RequestMade,
     RequestDecided,
+    RecordAccessed,
+    AccessRefused,
+    GlassBroken,
+    AccessReviewed,
 );
 
 impl Data {

@@ -14,7 +14,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-pub use read::{Invalid, event_schemas, parse_event, read_event, validate};
+pub use read::{Invalid, event_schemas, parse_event, read_any_event, read_event, validate};
 
 /// One fact, as a sender states it.
 #[derive(Debug, Clone, PartialEq, Eq, wincode::SchemaWrite, wincode::SchemaRead)]

@@ -36,6 +36,10 @@ pub use block::{
     Measure, Name, PersonRef, Quantity, RawJson, ReferenceRange, Rh, Section, Source, Value, YesNo,
 };
 pub use data::{
+    AccessRefused, AccessReviewed, DecidedBy, GlassBroken, Interface, RecordAccessed,
+    ReviewOutcome, Viewer,
+};
+pub use data::{
     Alcohol, AllergyKind, AllergyRecorded, AllergyStatus, AppointmentMade, AppointmentMissed,
     BirthRecorded, Certainty, ClinicalStatus, ConditionRecorded, ConditionResolved, ConsentGranted,
     ConsentWithdrawn, ContactAttempted, CorrectionAction, CorrectionMade, Data,
@@ -51,7 +55,9 @@ pub use data::{
     VaccinationStatus,
 };
 pub use decimal::{Decimal, NotADecimal};
-pub use event::{Event, Incoming, Invalid, event_schemas, parse_event, read_event, validate};
+pub use event::{
+    Event, Incoming, Invalid, event_schemas, parse_event, read_any_event, read_event, validate,
+};
 pub use field::FieldError;
 pub use fold::{Entry, InForce, Provenance, Record, RecordedEvent, consents, fold, in_force};
 pub use history::{HistoryEntry, history};

@@ -22,3 +22,6 @@ pub const ERRORS_MAX: usize = 100;
 pub const EVENT_BYTES_MAX: usize = 1024 * 1024;
 /// Nested lists and objects in JSON; FHIR needs some, a depth bomb needs more.
 pub const JSON_DEPTH_MAX: usize = 64;
+
+/// The largest position that is written as a JSON number everywhere without loss.
+pub const POSITION_MAX: usize = (1 << 53) - 1;

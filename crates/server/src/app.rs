@@ -13,7 +13,7 @@ use sokhoe_catalogue::{FileError, ListIdentity, LoadSpec, ReadReport};
 use sokhoe_commands::{
     BlobReceipt, Commands, Commitment, ContentDigest, KeepError, Receipt, Refusal, Submission,
 };
-use sokhoe_projections::{AsOf, Found, HistoryPage, ReadError, RecordView, Views};
+use sokhoe_projections::{AsOf, Facts, Found, HistoryPage, ReadError, RecordView, Shown, Views};
 use sokhoe_record::{
     EventId, Identifier, Incoming, Kind as EventKind, PartialDate, PersonId, RecordedEvent, Sex,
 };
@@ -21,7 +21,6 @@ use sokhoe_storage::{Clock, Damage, Frame, LogStatus, TreeStore};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Kind, Problem};
-use crate::resources::{self, Shown};
 use crate::routes::unreadable;
 use crate::search::Wanted;
 
@@ -163,9 +162,15 @@ impl App {
     }
 
     /// Finds people within what the filter lets be found.
-    pub(crate) async fn search(&self, filter: Filter, wanted: Wanted) -> Result<Vec<Hit>, Problem> {
+    /// `anybody` finds by an identifier beyond that.
+    pub(crate) async fn search(
+        &self,
+        filter: Filter,
+        anybody: bool,
+        wanted: Wanted,
+    ) -> Result<Vec<Hit>, Problem> {
         self.off_thread(move |app| match &wanted {
-            Wanted::Identifier(identifier) => Ok(app.by_identifier(&filter, identifier)),
+            Wanted::Identifier(identifier) => Ok(app.by_identifier(&filter, anybody, identifier)),
             Wanted::Demographics(query) => {
                 let found = app.views.search(&filter, query, HITS_MAX);
                 Ok(found.into_iter().map(Hit::from).collect())
@@ -174,7 +179,7 @@ impl App {
         .await
     }
 
-    fn by_identifier(&self, filter: &Filter, identifier: &Identifier) -> Vec<Hit> {
+    fn by_identifier(&self, filter: &Filter, anybody: bool, identifier: &Identifier) -> Vec<Hit> {
         let Some(person) = self.commands.find(identifier) else {
             return Vec::new();
         };
@@ -185,6 +190,7 @@ impl App {
             all.any(|member| self.views.has_visited(*member, facility))
         };
         let visible = match filter {
+            _ if anybody => true,
             Filter::All => true,
             Filter::OnlyFacility(facility) => visited(facility),
             Filter::Shared(sight) => visited(sight.facility()),
@@ -235,30 +241,28 @@ impl App {
 
     /// Returns a stored event of some person, for whoever may then be shown it.
     pub(crate) async fn event(&self, id: EventId) -> Result<Option<RecordedEvent>, Problem> {
-        self.off_thread(move |app| app.views.event(&Filter::All, id).map_err(unread))
+        self.off_thread(move |app| app.views.event(id).map_err(unread))
             .await
     }
 
-    pub(crate) async fn patient(&self, filter: Filter, person: PersonId) -> Result<Shown, Problem> {
-        self.off_thread(move |app| {
-            let shown = resources::patient(app.commands.opener(), &filter, person);
-            shown.map_err(|error| Problem::internal(&error))
-        })
-        .await
+    /// Returns what a decision about a person needs, as of now or a position.
+    pub(crate) async fn facts_at(
+        &self,
+        person: PersonId,
+        at: Option<u64>,
+    ) -> Result<Option<Facts>, Problem> {
+        self.off_thread(move |app| app.views.facts(person, at).map_err(unread))
+            .await
     }
 
-    pub(crate) async fn resource(
+    /// Returns the events of a person's record that the filter lets be seen now.
+    pub(crate) async fn shown(
         &self,
         filter: Filter,
-        event: RecordedEvent,
-        resource_type: String,
-    ) -> Result<Shown, Problem> {
-        self.off_thread(move |app| {
-            let opener = app.commands.opener();
-            let shown = resources::of_event(opener, &filter, &event, &resource_type);
-            shown.map_err(|error| Problem::internal(&error))
-        })
-        .await
+        person: PersonId,
+    ) -> Result<Option<Shown>, Problem> {
+        self.off_thread(move |app| app.views.shown(&filter, person).map_err(unread))
+            .await
     }
 
     /// Makes the projections anew from the first event; the place is given back when that is done.
@@ -305,15 +309,6 @@ impl App {
         let read = move |app: &Self| app.commands.stored(id);
         self.off_thread(move |app| read(app).map_err(|error| Problem::internal(&error)))
             .await
-    }
-
-    /// Says that an event is absent when the filter does not let it be seen.
-    pub(crate) async fn is_visible(&self, filter: Filter, id: EventId) -> Result<(), Problem> {
-        self.off_thread(move |app| {
-            let seen = app.views.event(&filter, id).map_err(unread)?;
-            seen.map(|_| ()).ok_or_else(Problem::not_found)
-        })
-        .await
     }
 
     /// Reads a code list, stores it in the data folder and puts it in force.

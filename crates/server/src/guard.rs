@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::Body;
 use axum::extract::{RawPathParams, Request};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use bytes::Bytes;
 use sokhoe_access::{Filter, Principal, Purpose, PurposeError, ReadDecision, purpose_of_read};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -21,6 +21,7 @@ use crate::body::{STRANGERS_BYTES_MAX, expect_type, throw_away};
 use crate::clock::steady_now;
 use crate::coding::Coding;
 use crate::config::Limits;
+use crate::disclosure::Glasses;
 use crate::error::{Kind, Problem};
 use crate::metrics::Metrics;
 use crate::routes::{Access, Route};
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) provers: Arc<Semaphore>,
     /// The log as the source of its events.
     pub(crate) feed_source: String,
+    /// Glasses that are broken now.
+    pub(crate) glasses: Glasses,
     /// Turns true when the server stops, for answers that would go on.
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) address: SocketAddr,
@@ -91,6 +94,8 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Visit {
     pub(crate) shared: Arc<Shared>,
+    /// The request's name in answers, logs and access streams.
+    pub(crate) request_id: String,
     principal: Option<Arc<Principal>>,
     parameters: Vec<(Arc<str>, Arc<str>)>,
 }
@@ -111,9 +116,8 @@ impl Visit {
     }
 
     /// Returns why the caller reads, as implied by its role or said in the header.
-    pub(crate) fn purpose(&self, request: &Request) -> Result<Purpose, Problem> {
-        let stated = request
-            .headers()
+    pub(crate) fn purpose(&self, headers: &HeaderMap) -> Result<Purpose, Problem> {
+        let stated = headers
             .get(PURPOSE)
             .map(|value| value.to_str().unwrap_or_default());
         purpose_of_read(self.caller()?.role, stated).map_err(|error| {
@@ -165,6 +169,7 @@ pub(crate) async fn serve(
         Ok((principal, coding)) => {
             let visit = Visit {
                 shared,
+                request_id: request_id.clone(),
                 principal,
                 parameters: parameters.map(own).unwrap_or_default(),
             };

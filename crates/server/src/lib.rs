@@ -20,6 +20,7 @@ mod body;
 mod clock;
 mod coding;
 mod config;
+mod disclosure;
 mod error;
 mod guard;
 mod intake;
@@ -136,6 +137,7 @@ impl Listening {
             batches: Arc::new(Semaphore::new(limits.batches_max)),
             large: Arc::new(Semaphore::new(limits.large_bodies_max)),
             administration: Arc::new(Semaphore::new(1)),
+            glasses: crate::disclosure::Glasses::default(),
             address: self.address,
             requests: AtomicU64::new(0),
             run_us: app.now_us(),

@@ -82,7 +82,7 @@ pub(crate) fn bad(detail: String) -> Problem {
 }
 
 /// Decodes percent-encoding and `+`.
-fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

@@ -19,6 +19,13 @@ pub(crate) enum Wanted {
     Demographics(Query),
 }
 
+impl Wanted {
+    /// Whether it names one person by a number.
+    pub(crate) const fn is_identifier(&self) -> bool {
+        matches!(self, Self::Identifier(_))
+    }
+}
+
 /// Reads a search.
 pub(crate) fn read(bytes: &[u8]) -> Result<Wanted, Problem> {
     let node = json::parse(bytes).map_err(|error| malformed(&error))?;

@@ -210,43 +210,69 @@ fn hospitals_name_places_in_their_own_name() {
 }
 
 #[test]
-fn citizens_read_themselves_and_see_nobody_else() {
-    let read = |who| may_read(&citizen(), Purpose::PatientRequest, who);
-    assert!(matches!(
-        read(person(1)),
-        ReadDecision::Permit {
-            filter: Filter::All,
-            ..
-        }
-    ));
-    assert!(matches!(read(person(2)), ReadDecision::Hidden { .. }));
-}
-
-#[test]
-fn staff_read_their_own_facility() {
-    let read = |purpose| may_read(&hospital(), purpose, person(1));
+fn staff_find_those_whom_their_facility_knows_and_nobody_else_finds_others() {
     let filter = Filter::OnlyFacility("99001".to_owned());
-    assert_eq!(
-        read(Purpose::Treatment),
-        ReadDecision::Permit {
-            rule: READ_FACILITY,
-            filter
+    for purpose in Purpose::ALL {
+        let found = may_search(&hospital(), *purpose);
+        if *purpose == Purpose::Research {
+            assert!(matches!(found, ReadDecision::Denied(_)));
+            continue;
         }
-    );
-    assert!(matches!(read(Purpose::Emergency), ReadDecision::Denied(_)));
-    assert!(matches!(read(Purpose::Research), ReadDecision::Denied(_)));
-}
-
-#[test]
-fn nobody_else_reads() {
+        let (rule, filter) = (READ_FACILITY, filter.clone());
+        assert_eq!(found, ReadDecision::Permit { rule, filter });
+    }
     for role in Role::ALL
         .iter()
         .filter(|role| !role.staff() && **role != Role::Citizen)
     {
         let principal = caller(*role, Some("99001"), Some(person(1)));
-        let decision = may_read(&principal, Purpose::Operations, person(1));
+        let decision = may_search(&principal, Purpose::Operations);
         assert!(matches!(decision, ReadDecision::Denied(_)), "{role}");
     }
+}
+
+#[test]
+fn a_card_in_the_hand_of_who_treats_finds_its_owner() {
+    let clinician = caller(Role::Clinician, Some("99001"), None);
+    for purpose in Purpose::ALL {
+        let treats = matches!(purpose, Purpose::Treatment | Purpose::Emergency);
+        assert_eq!(finds_by_identifier(&clinician, *purpose).is_some(), treats);
+        assert_eq!(finds_by_identifier(&hospital(), *purpose), None);
+    }
+}
+
+#[test]
+fn the_glass_is_broken_by_staff_with_a_reason() {
+    let reason = |text: &str| may_break_glass(&hospital(), text).map_err(|denial| denial.rule.0);
+    assert!(reason("Bất tỉnh, không người nhà").is_ok());
+    let long = "x".repeat(100_000);
+    for text in ["", "  ", "x ", long.as_str()] {
+        assert_eq!(reason(text), Err("glass.staff"));
+    }
+    for role in Role::ALL.iter().filter(|role| !role.staff()) {
+        let principal = caller(*role, Some("99001"), Some(person(1)));
+        assert!(
+            may_break_glass(&principal, "a good reason").is_err(),
+            "{role}"
+        );
+    }
+}
+
+#[test]
+fn who_looked_is_shown_to_the_person_their_guardian_and_auditors() {
+    let may = |principal: &Principal, own| match may_see_looks(principal, own) {
+        ReadDecision::Permit { rule, .. } => (rule.0, "all"),
+        ReadDecision::Hidden { rule } => (rule.0, "hidden"),
+        ReadDecision::Denied(denial) => (denial.rule.0, "denied"),
+    };
+    let auditor = caller(Role::Auditor, None, None);
+    assert_eq!(may(&auditor, false), ("looks.auditor", "all"));
+    for reader in [citizen(), caller(Role::Guardian, None, Some(person(1)))] {
+        assert_eq!(may(&reader, true), ("looks.own", "all"));
+        assert_eq!(may(&reader, false), ("looks.own", "hidden"));
+    }
+    assert_eq!(may(&hospital(), false), ("looks.otherwise", "denied"));
+    assert_eq!(may(&Principal::operator("x"), false).1, "denied");
 }
 
 #[test]
@@ -271,34 +297,20 @@ fn staff_say_why_they_read() {
 
 #[test]
 fn auditors_prove_all_events_and_guardians_those_of_their_ward_without_reading_any() {
-    let may = |principal: &Principal, of: Option<PersonId>| match may_prove(
-        principal,
-        Purpose::Operations,
-        of,
-    ) {
-        ReadDecision::Permit { rule, .. } => (rule.0, "all"),
-        ReadDecision::Hidden { rule } => (rule.0, "hidden"),
-        ReadDecision::Denied(denial) => (denial.rule.0, "denied"),
-    };
     let auditor = caller(Role::Auditor, None, None);
     let guardian = caller(Role::Guardian, None, Some(person(1)));
-    for of in [None, Some(person(1)), Some(person(2))] {
-        assert_eq!(may(&auditor, of), ("prove.auditor", "all"));
-        let expected = if of == Some(person(1)) {
-            "all"
-        } else {
-            "hidden"
-        };
-        assert_eq!(may(&guardian, of), ("prove.guardian", expected));
-        let citizens = may(&citizen(), of);
-        assert_eq!(citizens, ("read.own", expected));
-        assert_eq!(may(&Principal::operator("x"), of).1, "denied");
+    for own in [false, true] {
+        assert!(matches!(
+            may_prove(&auditor, own),
+            Some(ReadDecision::Permit { .. })
+        ));
+        let proved = may_prove(&guardian, own);
+        assert_eq!(matches!(proved, Some(ReadDecision::Permit { .. })), own);
+        assert_eq!(may_prove(&citizen(), own), None);
+        assert_eq!(may_prove(&hospital(), own), None);
     }
-    let nobody = caller(Role::Guardian, None, None);
-    assert_eq!(may(&nobody, None).1, "hidden");
-    assert_eq!(may(&hospital(), None).1, "hidden");
     for reader in [auditor, guardian] {
-        let read = may_read(&reader, Purpose::Operations, person(1));
+        let read = may_search(&reader, Purpose::Operations);
         assert!(matches!(read, ReadDecision::Denied(_)));
     }
 }

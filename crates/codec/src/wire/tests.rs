@@ -8,9 +8,10 @@ use sokhoe_record::{
     Abo, AllergyKind, AllergyStatus, Answer, Certainty, Change, ClinicalStatus, Code, CodeOrText,
     CodeSystem, Comparator, CorrectionAction, Date, Decimal, DiagnosisRole, Effect, EncounterClass,
     FamilyRelation, GuardianGround, Identifier, IdentifierStatus, IdentifierSystem, Instant,
-    Instrument, Label, Measure, MedicationStatus, ObservationRecorded, Occurred, PersonId,
-    PersonRef, PregnancyStatus, Programme, Purpose, Quantity, Recipient, RequestDecision,
-    RequestRight, Rh, SecondaryUseScope, Section, Sex, VaccinationStatus, Value, YesNo,
+    Instrument, Interface, Label, Measure, MedicationStatus, ObservationRecorded, Occurred,
+    PersonId, PersonRef, PregnancyStatus, Programme, Purpose, Quantity, Recipient, RequestDecision,
+    RequestRight, ReviewOutcome, Rh, SecondaryUseScope, Section, Sex, VaccinationStatus, Value,
+    YesNo,
 };
 use wincode::{ReadError, SchemaRead, SchemaWrite};
 
@@ -54,9 +55,11 @@ pinned! {
     MedicationStatus "prescribed dispensed administered stated stopped",
     PregnancyStatus "ongoing ended",
     Programme "other hypertension diabetes copd asthma cancer mental_health elderly mother_child",
+    Interface "record history resource search feed evidence proof accesses consents command_line",
     Purpose "TREAT ETREAT PATRQT PUBHLTH HRESCH HOPERAT",
     RequestDecision "granted extended refused done",
     RequestRight "view correct restrict withdraw object erase",
+    ReviewOutcome "justified not_justified",
     Rh "positive negative",
     SecondaryUseScope "all research statistics_beyond_law",
     Section "demographics problems allergies medications vaccinations observations encounters procedures pregnancies family_history risk_factors documents social",

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sokhoe_codec::{SchemaVersion, Stored, schema_of};
 use sokhoe_record::{
-    CodeSystem, Data, Event, EventId, Invalid, Kind, PersonId, PersonRef, parse_event,
+    CodeSystem, Data, Event, EventId, Invalid, Kind, PersonId, PersonRef, json, read_any_event,
 };
 
 const PERSON: PersonId = PersonId::from_bytes([0x51; 16]);
@@ -32,7 +32,8 @@ fn tests() -> PathBuf {
 
 /// Makes of a sample what would be stored: people resolved, codes checked, a correction settled.
 pub(crate) fn stored(sample: &[u8]) -> Result<Stored, Invalid> {
-    let mut event = parse_event(sample)?.event;
+    let node = json::parse(sample).map_err(Invalid::Malformed)?;
+    let mut event = read_any_event(&node)?.event;
     resolve(&mut event);
     if let Data::CorrectionMade(correction) = &mut event.data {
         let kind = Kind::ObservationRecorded;

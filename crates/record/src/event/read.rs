@@ -75,11 +75,20 @@ pub fn parse_event(bytes: &[u8]) -> Result<Incoming, Invalid> {
 /// # Errors
 /// Says whether the kind or the content is at fault, and names every bad field.
 pub fn read_event(node: &Node<'_>) -> Result<Incoming, Invalid> {
+    match node.text("kind").and_then(Kind::from_word) {
+        Some(kind) if kind.server_only() => Err(Invalid::ForbiddenKind { kind }),
+        _ => read_any_event(node),
+    }
+}
+
+/// Reads one event of any kind, those that the server alone writes included: no sender's.
+///
+/// # Errors
+/// As [`read_event`].
+pub fn read_any_event(node: &Node<'_>) -> Result<Incoming, Invalid> {
     let mut cx = Cx::default();
-    let incoming = match read_kind(node, &mut cx) {
-        Some(kind) if kind.server_only() => return Err(Invalid::ForbiddenKind { kind }),
-        kind => envelope(node, kind, &mut cx),
-    };
+    let kind = read_kind(node, &mut cx);
+    let incoming = envelope(node, kind, &mut cx);
     match incoming {
         Some(incoming) if cx.clean() => Ok(incoming),
         _ => Err(Invalid::Content {

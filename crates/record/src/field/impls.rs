@@ -80,41 +80,50 @@ impl Field for bool {
     }
 }
 
-/// A count: a whole number from 0 to the limit (default 1,000,000).
-impl Field for u32 {
-    fn read(node: &Node<'_>, at: Path<'_>, limit: usize, cx: &mut Cx) -> Option<Self> {
-        let Some(text) = node.as_number() else {
-            cx.wrong_type(at, "a whole number");
-            return None;
-        };
-        match text.parse::<u32>() {
-            Ok(count) if count as usize <= count_max(limit) => Some(count),
-            _ => {
-                let max = count_max(limit);
-                cx.error(
-                    at,
-                    "out_of_range",
-                    format!("expected a whole number from 0 to {max}"),
-                );
-                None
+macro_rules! counts {
+    ($( $whole:ty ),+) => { $(
+        /// A count: a whole number from 0 to the limit (default 1,000,000).
+        impl Field for $whole {
+            fn read(node: &Node<'_>, at: Path<'_>, limit: usize, cx: &mut Cx) -> Option<Self> {
+                let Some(text) = node.as_number() else {
+                    cx.wrong_type(at, "a whole number");
+                    return None;
+                };
+                match text.parse::<$whole>() {
+                    Ok(count) if is_count(u64::from(count), limit) => Some(count),
+                    _ => {
+                        no_count(at, limit, cx);
+                        None
+                    }
+                }
+            }
+
+            fn check(&self, at: Path<'_>, limit: usize, cx: &mut Cx) {
+                if !is_count(u64::from(*self), limit) {
+                    no_count(at, limit, cx);
+                }
+            }
+
+            fn schema(limit: usize) -> serde_json::Value {
+                json!({ "type": "integer", "minimum": 0, "maximum": count_max(limit) })
             }
         }
-    }
+    )+ };
+}
 
-    fn check(&self, at: Path<'_>, limit: usize, cx: &mut Cx) {
-        let max = count_max(limit);
-        if *self as usize > max {
-            cx.error(
-                at,
-                "out_of_range",
-                format!("expected a whole number from 0 to {max}"),
-            );
-        }
-    }
+counts!(u32, u64);
 
-    fn schema(limit: usize) -> serde_json::Value {
-        json!({ "type": "integer", "minimum": 0, "maximum": count_max(limit) })
-    }
+fn is_count(count: u64, limit: usize) -> bool {
+    usize::try_from(count).is_ok_and(|count| count <= count_max(limit))
+}
+
+fn no_count(at: Path<'_>, limit: usize, cx: &mut Cx) {
+    let max = count_max(limit);
+    cx.error(
+        at,
+        "out_of_range",
+        format!("expected a whole number from 0 to {max}"),
+    );
 }
 
 fn count_max(limit: usize) -> usize {

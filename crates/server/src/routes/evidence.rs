@@ -7,26 +7,35 @@ use axum::http::{HeaderValue, Response};
 use sokhoe_access::{Filter, Role, may_prove};
 use sokhoe_commands::{Commands, Evidence, EvidenceError};
 use sokhoe_exchange::evidence::Bundle;
-use sokhoe_record::PersonId;
+use sokhoe_projections::Extent;
+use sokhoe_record::{Interface, PersonId};
 use sokhoe_storage::TreeStore;
 
 use crate::error::{Kind, Problem};
-use crate::guard::{Answer, Visit, permitted};
+use crate::guard::{Answer, Visit};
 use crate::query::Query;
-use crate::routes::proofs::{own, unproved};
+use crate::routes::people::person_in_path;
+use crate::routes::proofs::unproved;
 
 /// Shows a person's chains as one bundle; `open=true` adds the keys of the events, for the person alone.
 pub(super) async fn of_person(visit: Visit, request: Request) -> Answer {
-    let purpose = visit.purpose(&request)?;
+    let purpose = visit.purpose(request.headers())?;
     let query = Query::parse(request.uri().query(), &["open"])?;
     let open = query.flag("open")?;
-    let person = PersonId::parse(visit.part("id")?).map_err(|_| Problem::not_found())?;
-    let caller = visit.caller()?;
-    let own = own(&visit, person);
-    if permitted(may_prove(caller, purpose, own.or(Some(person))))? != Filter::All {
-        return Err(Problem::not_found());
+    let person = person_in_path(&visit)?;
+    let (caller, through) = (visit.caller()?, Interface::Evidence);
+    let own = visit.own(visit.shared.app.survivor(person));
+    let allowed = match may_prove(caller, own) {
+        Some(decision) => visit.allow_by(decision, purpose, person, through).await?,
+        None => {
+            let allowed = visit.allow(request.headers(), purpose, person, through);
+            allowed.await?
+        }
+    };
+    if allowed.filter != Filter::All {
+        return Err(visit.nothing(allowed).await);
     }
-    if open && (caller.role != Role::Citizen || own.is_none()) {
+    if open && (caller.role != Role::Citizen || !own) {
         let detail = "open: the keys of events are given to the person alone; leave it out";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
@@ -34,9 +43,24 @@ pub(super) async fn of_person(visit: Visit, request: Request) -> Answer {
     let bundle = visit.shared.app.with_tree(move |app, tree| {
         let _room = room;
         let evidence = gather(app.commands(), tree, person, open)?;
-        serde_json::to_vec(&Bundle::of(&evidence)).map_err(|error| Problem::internal(&error))
+        let events = evidence
+            .chains
+            .iter()
+            .map(|chain| chain.events.len())
+            .sum::<usize>();
+        let bundle = serde_json::to_vec(&Bundle::of(&evidence));
+        bundle
+            .map(|bundle| (bundle, events))
+            .map_err(|error| Problem::internal(&error))
     });
-    let mut response = Response::new(Body::from(bundle.await?));
+    let (bundle, events) = bundle.await?;
+    let extent = Extent {
+        entries: u32::try_from(events).unwrap_or(u32::MAX),
+        ..Extent::default()
+    };
+    let position = visit.shared.app.standing().durable;
+    visit.disclose(&allowed, &extent, position, false).await?;
+    let mut response = Response::new(Body::from(bundle));
     let headers = response.headers_mut();
     let media_type = HeaderValue::from_static("application/json");
     headers.insert(CONTENT_TYPE, media_type);

@@ -34,8 +34,9 @@ const PIECE_BYTES: usize = 1 << 20;
 
 /// Shows what follows a position.
 pub(super) async fn follow(visit: Visit, request: Request) -> Answer {
-    let purpose = visit.purpose(&request)?;
-    let filter = permitted(may_search(visit.caller()?, purpose))?;
+    let purpose = visit.purpose(request.headers())?;
+    let decision = may_search(visit.caller()?, purpose);
+    let filter = permitted(decision.clone())?;
     let own = match &filter {
         // Whoever sees everything sees it of one person: themselves.
         Filter::All => Some(visit.caller()?.person.ok_or_else(Problem::not_found)?),
@@ -50,6 +51,8 @@ pub(super) async fn follow(visit: Visit, request: Request) -> Answer {
         kinds: kinds(&query)?,
         with_data: query.flag("payload")?,
         expires_at_s: visit.caller()?.expires_at_s,
+        decision,
+        purpose,
     };
     let streamed = wants_stream(request.headers());
     let after = match last_event_id(request.headers())? {
@@ -67,7 +70,7 @@ pub(super) async fn follow(visit: Visit, request: Request) -> Answer {
             let detail = "wait and limit are for batches; a stream goes on by itself";
             return Err(bad(detail.to_owned()));
         }
-        return Ok(stream::respond(Follower::join(visit.shared, terms, after)?));
+        return Ok(stream::respond(Follower::join(visit, terms, after)?));
     }
     let limit = query.number("limit")?.unwrap_or(BATCH_EVENTS);
     let limit = usize::try_from(limit)
@@ -78,8 +81,9 @@ pub(super) async fn follow(visit: Visit, request: Request) -> Answer {
     // What was acknowledged before the question is in the answer; views that are far behind keep nobody waiting.
     let caught_up = visit.shared.app.at_least(durable, limits.at_least_timeout);
     let _ = caught_up.await;
-    let mut follower = Follower::join(visit.shared, terms, after)?;
+    let mut follower = Follower::join(visit, terms, after)?;
     let passed = follower.poll(limit, steady_now() + wait).await?;
+    follower.witness(&passed).await?;
     batch(&follower, passed)
 }
 

@@ -20,16 +20,18 @@ use sokhoe_exchange::fhir::{
     Context, Item, Outcome, Place, as_correction, capability_statement, read_document,
     rendered_type, translate,
 };
-use sokhoe_record::{EventId, Incoming, Instant, PersonId};
+use sokhoe_projections::Extent;
+use sokhoe_record::{EventId, Incoming, Instant, Interface, PersonId};
 
 use crate::app::App;
 use crate::body::read_whole;
+use crate::disclosure::NOBODY;
 use crate::error::{Kind, Problem, status_code};
 use crate::guard::{Answer, Visit};
 use crate::intake;
 use crate::query::Query;
-use crate::resources::Shown;
-use crate::routes::people::{filter_for, personal};
+use crate::resources::{self, Resource};
+use crate::routes::people::personal;
 
 /// The source that bundles come from unless they say.
 const SOURCE: &str = "fhir";
@@ -331,33 +333,56 @@ fn answer_entry(entries: &mut [Value], place: &Place, became: &Became) {
 
 /// Shows one resource: a person as Patient, an event as the resource it is or came from.
 pub(super) async fn resource(visit: Visit, request: Request) -> Answer {
-    let purpose = visit.purpose(&request)?;
+    let purpose = visit.purpose(request.headers())?;
     // Answers are JSON whatever these say.
     Query::parse(request.uri().query(), &["_format", "_pretty"])?;
     let app = &visit.shared.app;
     let (resource_type, id) = (visit.part("type")?.to_owned(), visit.part("id")?);
-    let position = app.standing().durable;
-    let shown = if resource_type == "Patient" {
-        let person = PersonId::parse(id).map_err(|_| Problem::not_found())?;
-        let filter = filter_for(&visit, purpose, person)?;
-        app.patient(filter, person).await?
+    let event = if resource_type == "Patient" {
+        None
     } else {
-        let id = EventId::parse(id).map_err(|_| Problem::not_found())?;
-        let event = app.event(id).await?.ok_or_else(Problem::not_found)?;
-        let filter = filter_for(&visit, purpose, event.person)?;
-        app.resource(filter, event, resource_type).await?
+        let event = match EventId::parse(id) {
+            Ok(id) => app.event(id).await?,
+            Err(_) => None,
+        };
+        let Some(event) = event else {
+            return Err(visit.absent(purpose, Interface::Resource).await);
+        };
+        Some(event)
+    };
+    let person = match &event {
+        Some(event) => event.person,
+        // An id that is none is answered like one that nobody has.
+        None => PersonId::parse(id).unwrap_or(NOBODY),
+    };
+    let headers = request.headers();
+    let allowed = visit.allow(headers, purpose, person, Interface::Resource);
+    let allowed = allowed.await?;
+    let Some(seen) = app.shown(allowed.filter.clone(), allowed.person).await? else {
+        return Err(visit.nothing(allowed).await);
+    };
+    let shown = match &event {
+        Some(event) => resources::of_event(&seen, event, &resource_type),
+        None => resources::patient(&seen),
     };
     match shown {
-        Shown::Resource(resource) => {
+        Resource::Shown(resource, extent) => {
+            let disclosed = visit.disclose(&allowed, &extent, seen.position, false);
+            disclosed.await?;
             let mut response = fhir(resource)?;
-            personal(response.headers_mut(), position, None)?;
+            personal(response.headers_mut(), seen.position, None)?;
             Ok(response)
         }
-        Shown::Voided => Err(Problem::new(
-            Kind::Gone,
-            "a correction took this resource back",
-        )),
-        Shown::Nothing => Err(Problem::not_found()),
+        Resource::Voided => {
+            let extent = Extent::default();
+            let disclosed = visit.disclose(&allowed, &extent, seen.position, false);
+            disclosed.await?;
+            Err(Problem::new(
+                Kind::Gone,
+                "a correction took this resource back",
+            ))
+        }
+        Resource::Nothing => Err(visit.nothing(allowed).await),
     }
 }
 

@@ -12,11 +12,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use sokhoe_access::{Filter, Purpose, may_read, may_search};
-use sokhoe_projections::AsOf;
-use sokhoe_record::{Instant, PersonId};
+use sokhoe_access::{Filter, ReadDecision, finds_by_identifier, may_search};
+use sokhoe_projections::{AsOf, Extent};
+use sokhoe_record::{Instant, Interface, PersonId, Section};
 
 use crate::body::read_whole;
+use crate::disclosure::{Allowed, NOBODY};
 use crate::error::{Problem, status, status_code};
 use crate::guard::{Answer, Visit, permitted};
 use crate::query::{Query, bad};
@@ -34,16 +35,13 @@ struct Listed<'a> {
     next: Option<String>,
 }
 
-/// Who may be seen and how much of them.
-struct Allowed {
-    person: PersonId,
-    filter: Filter,
-}
-
 /// Finds people by an identifier or by name and birth date, within what the caller may see.
 pub(super) async fn search(visit: Visit, request: Request) -> Answer {
-    let purpose = visit.purpose(&request)?;
-    let filter = permitted(may_search(visit.caller()?, purpose))?;
+    let purpose = visit.purpose(request.headers())?;
+    let caller = visit.caller()?;
+    let decision = may_search(caller, purpose);
+    let filter = permitted(decision.clone())?;
+    let anybody = finds_by_identifier(caller, purpose);
     let limits = &visit.shared.limits;
     let bytes = read_whole(
         request.into_body(),
@@ -54,61 +52,81 @@ pub(super) async fn search(visit: Visit, request: Request) -> Answer {
     .await?;
     let wanted = crate::search::read(&bytes)?;
     let app = &visit.shared.app;
-    let own = visit.caller()?.person.map(|person| app.survivor(person));
-    let mut items = app.search(filter.clone(), wanted).await?;
+    let own = caller.person.map(|person| app.survivor(person));
+    let by_identifier = anybody.filter(|_| wanted.is_identifier());
+    let position = app.standing().durable;
+    let found = app.search(filter.clone(), by_identifier.is_some(), wanted);
+    let mut items = found.await?;
     if filter == Filter::All {
         // Citizens find themselves and nobody else.
         items.retain(|hit| Some(app.survivor(hit.person_id)) == own);
+    }
+    let decision = match by_identifier {
+        Some(rule) => ReadDecision::Permit { rule, filter },
+        None => decision,
+    };
+    let mut looks = Vec::with_capacity(items.len());
+    let extent = Extent {
+        sections: vec![Section::Demographics],
+        entries: 1,
+        withheld: Vec::new(),
+    };
+    for hit in &items {
+        let allowed = visit.allow_by(decision.clone(), purpose, hit.person_id, Interface::Search);
+        looks.push(visit.look(&allowed.await?, &extent, position, false)?);
+    }
+    if !looks.is_empty() {
+        app.witness(looks).await?;
     }
     json(status::OK, &json!({"items": items, "next": null}))
 }
 
 /// Shows the record, now or as of a position or time.
 pub(super) async fn record(visit: Visit, request: Request) -> Answer {
-    let Allowed { person, filter } = allowed(&visit, &request)?;
     let query = Query::parse(request.uri().query(), &["as_of", "at_least"])?;
     let as_of = as_of(&query)?;
     reach(&visit, &query).await?;
-    let view = visit
-        .shared
-        .app
-        .record(filter.clone(), person, as_of)
-        .await?;
-    let view = view.ok_or_else(Problem::not_found)?;
+    let allowed = allowed(&visit, request.headers(), Interface::Record).await?;
+    let (person, filter) = (allowed.person, allowed.filter.clone());
+    let view = visit.shared.app.record(filter, person, as_of).await?;
+    let Some(view) = view else {
+        return Err(visit.nothing(allowed).await);
+    };
     let tag = entity_tag(
         &view.person_id,
         view.version,
-        &filter,
+        &allowed.filter,
         language(request.headers()),
     );
-    if matches_tag(request.headers(), &tag) {
+    // Who is told that nothing has changed has looked.
+    let unchanged = matches_tag(request.headers(), &tag);
+    let disclosed = visit.disclose(&allowed, &view.extent, view.position, unchanged);
+    disclosed.await?;
+    let mut response = if unchanged {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = status_code(status::NOT_MODIFIED);
-        personal(response.headers_mut(), view.position, Some(&tag))?;
-        return Ok(response);
-    }
-    let mut response = json_bytes(view.json.into());
+        response
+    } else {
+        json_bytes(view.json.into())
+    };
     personal(response.headers_mut(), view.position, Some(&tag))?;
     Ok(response)
 }
 
 /// Shows the history, page by page, oldest first.
 pub(super) async fn history(visit: Visit, request: Request) -> Answer {
-    let Allowed { person, filter } = allowed(&visit, &request)?;
     let query = Query::parse(request.uri().query(), &["cursor", "limit", "at_least"])?;
     let after = query.number("cursor")?.unwrap_or(0);
-    let items_max = visit.shared.limits.page_items_max;
-    let limit = query.number("limit")?.unwrap_or(PAGE_ITEMS);
-    let limit = usize::try_from(limit)
-        .unwrap_or(usize::MAX)
-        .clamp(1, items_max);
+    let limit = page_items(&visit, &query)?;
     reach(&visit, &query).await?;
-    let page = visit
-        .shared
-        .app
-        .history(filter, person, (after, limit))
-        .await?;
-    let page = page.ok_or_else(Problem::not_found)?;
+    let allowed = allowed(&visit, request.headers(), Interface::History).await?;
+    let (person, filter) = (allowed.person, allowed.filter.clone());
+    let page = visit.shared.app.history(filter, person, (after, limit));
+    let Some(page) = page.await? else {
+        return Err(visit.nothing(allowed).await);
+    };
+    let disclosed = visit.disclose(&allowed, &page.extent, page.position, false);
+    disclosed.await?;
     let next = page
         .next
         .map(|after| format!("/v1/people/{person}/events?cursor={after}&limit={limit}"));
@@ -121,26 +139,29 @@ pub(super) async fn history(visit: Visit, request: Request) -> Answer {
     Ok(response)
 }
 
-/// Decides whether the caller may see the person in the path.
-fn allowed(visit: &Visit, request: &Request) -> Result<Allowed, Problem> {
-    let purpose = visit.purpose(request)?;
-    // An id that is none is answered like one that nobody has.
-    let person = PersonId::parse(visit.part("id")?).map_err(|_| Problem::not_found())?;
-    let filter = filter_for(visit, purpose, person)?;
-    Ok(Allowed { person, filter })
+/// Reads how many items a page may have.
+pub(super) fn page_items(visit: &Visit, query: &Query) -> Result<usize, Problem> {
+    let limit = query.number("limit")?.unwrap_or(PAGE_ITEMS);
+    let items_max = visit.shared.limits.page_items_max;
+    Ok(usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .clamp(1, items_max))
 }
 
-/// Decides how much of a person the caller may see; before and after a merge one is the same person.
-pub(super) fn filter_for(
+/// The person in the path; an id that is none is answered like one that nobody has.
+pub(super) fn person_in_path(visit: &Visit) -> Result<PersonId, Problem> {
+    Ok(PersonId::parse(visit.part("id")?).unwrap_or(NOBODY))
+}
+
+/// Decides whether the caller may see the person in the path.
+async fn allowed(
     visit: &Visit,
-    purpose: Purpose,
-    person: PersonId,
-) -> Result<Filter, Problem> {
-    let (caller, app) = (visit.caller()?, &visit.shared.app);
-    let own = caller
-        .person
-        .filter(|own| app.survivor(*own) == app.survivor(person));
-    permitted(may_read(caller, purpose, own.unwrap_or(person)))
+    headers: &HeaderMap,
+    through: Interface,
+) -> Result<Allowed, Problem> {
+    let purpose = visit.purpose(headers)?;
+    let person = person_in_path(visit)?;
+    visit.allow(headers, purpose, person, through).await
 }
 
 /// Waits until reads have reached `at_least`.
@@ -158,7 +179,7 @@ pub(super) async fn reach(visit: &Visit, query: &Query) -> Result<(), Problem> {
 }
 
 /// Reads the moment asked for. A time still to come is answered with what is durable; the answer names its position.
-fn as_of(query: &Query) -> Result<AsOf, Problem> {
+pub(super) fn as_of(query: &Query) -> Result<AsOf, Problem> {
     let Some(text) = query.get("as_of") else {
         return Ok(AsOf::Now);
     };
@@ -177,7 +198,7 @@ fn as_of(query: &Query) -> Result<AsOf, Problem> {
 }
 
 /// The language asked for, of those that names are kept in.
-fn language(headers: &HeaderMap) -> &'static str {
+pub(super) fn language(headers: &HeaderMap) -> &'static str {
     let wanted = headers
         .get(ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());

@@ -7,17 +7,19 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderValue, Response};
+use axum::http::{HeaderMap, HeaderValue, Response};
 use serde_json::{Value, json};
-use sokhoe_access::{Filter, may_prove};
+use sokhoe_access::{Purpose, ReadDecision, may_prove};
 use sokhoe_chain::tile::{TILE_HEIGHT, TILE_WIDTH, Tile, entry_bundle, tile_bytes};
 use sokhoe_chain::{NodeHash, StreamKind};
 use sokhoe_commands::{EventProof, ProveError, StreamProof};
-use sokhoe_record::{EventId, PersonId};
+use sokhoe_projections::Extent;
+use sokhoe_record::{EventId, Interface, PersonId};
 use sokhoe_storage::{Frame, ReadError, TreeStore};
 
+use crate::disclosure::Allowed;
 use crate::error::{Kind, Problem, status};
-use crate::guard::{Answer, Visit, permitted};
+use crate::guard::{Answer, Visit};
 use crate::query::Query;
 use crate::routes::events::json;
 
@@ -127,44 +129,72 @@ fn plain_number(text: &str) -> Option<u64> {
 
 /// Proves an event: its place in the signed tree, its stream's head, and that the tree only grew.
 pub(super) async fn event(visit: Visit, request: Request) -> Answer {
-    let purpose = visit.purpose(&request)?;
+    let purpose = visit.purpose(request.headers())?;
     let query = Query::parse(request.uri().query(), &["from"])?;
     let from = query.number("from")?;
     let id = EventId::parse(visit.part("event_id")?).map_err(|_| Problem::not_found())?;
     let app = &visit.shared.app;
-    let frame = app.stored(id).await?.ok_or_else(Problem::not_found)?;
-    let person = person_of(&frame);
-    let (caller, own) = (
-        visit.caller()?,
-        person.and_then(|person| own(&visit, person)),
-    );
-    match permitted(may_prove(caller, purpose, own.or(person)))? {
-        Filter::All => {}
-        // Staff of a facility see its own entries, so what an event says decides.
-        filter @ (Filter::OnlyFacility(_) | Filter::Shared(_)) => {
-            app.is_visible(filter, id).await?
-        }
-    }
+    let Some(frame) = app.stored(id).await? else {
+        return Err(visit.absent(purpose, Interface::Proof).await);
+    };
+    let allowed = may_have(&visit, request.headers(), purpose, id, &frame).await?;
     let place = visit.shared.prove()?;
     let proof = app.with_tree(move |app, tree| {
         let _place = place;
         let proved = app.commands().prove(tree, frame, from);
         proved.map_err(unproved)
     });
-    json(status::OK, &shown(id, &proof.await?))
+    let proof = proof.await?;
+    if let Some(allowed) = allowed {
+        let extent = Extent {
+            entries: 1,
+            ..Extent::default()
+        };
+        let position = proof.frame.position.get();
+        visit.disclose(&allowed, &extent, position, false).await?;
+    }
+    json(status::OK, &shown(id, &proof))
+}
+
+/// Decides whether the caller may have the proof of an event; `None` for events that are nobody's.
+async fn may_have(
+    visit: &Visit,
+    headers: &HeaderMap,
+    purpose: Purpose,
+    id: EventId,
+    frame: &Frame,
+) -> Result<Option<Allowed>, Problem> {
+    let (caller, through) = (visit.caller()?, Interface::Proof);
+    let Some(person) = person_of(frame) else {
+        return match may_prove(caller, false) {
+            Some(ReadDecision::Permit { .. }) => Ok(None),
+            _ => Err(visit.absent(purpose, through).await),
+        };
+    };
+    let own = visit.own(visit.shared.app.survivor(person));
+    if let Some(decision) = may_prove(caller, own) {
+        let allowed = visit.allow_by(decision, purpose, person, through);
+        return allowed.await.map(Some);
+    }
+    let allowed = visit.allow(headers, purpose, person, through).await?;
+    // What an event says decides whether its reader sees it.
+    let seen = visit.shared.app.shown(allowed.filter.clone(), person);
+    let seen = seen.await?;
+    let visible = seen.is_some_and(|seen| {
+        let mut events = seen.events.iter();
+        events.any(|event| event.event.event_id == id)
+    });
+    if visible {
+        Ok(Some(allowed))
+    } else {
+        Err(visit.nothing(allowed).await)
+    }
 }
 
 /// Whose record the event's stream is.
 fn person_of(frame: &Frame) -> Option<PersonId> {
     let of_record = frame.header.stream_kind == StreamKind::Record;
     of_record.then(|| PersonId::from_bytes(frame.header.stream.0))
-}
-
-/// The caller's own person, when the two are one after merges.
-pub(super) fn own(visit: &Visit, person: PersonId) -> Option<PersonId> {
-    let app = &visit.shared.app;
-    let own = visit.caller().ok()?.person?;
-    (app.survivor(own) == app.survivor(person)).then_some(own)
 }
 
 pub(super) fn unproved(error: ProveError) -> Problem {

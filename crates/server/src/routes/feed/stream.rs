@@ -66,6 +66,8 @@ impl Stream {
         loop {
             let passed = self.follower.advance(PIECE_EVENTS).await?;
             if !passed.events.is_empty() {
+                let witnessed = self.follower.witness(&passed).await;
+                witnessed.map_err(|_| Ended::Failed)?;
                 return self.events(&passed);
             }
             let over = self.follower.after() - self.told >= PASSED_OVER_MAX;
