@@ -179,6 +179,11 @@ impl Directory {
         number.is_some() && card.said_by.as_ref() == number
     }
 
+    /// Tells whether a facility has entries of anybody.
+    pub(crate) fn knows_facility(&self, facility: &str) -> bool {
+        self.facility_numbers.contains_key(facility)
+    }
+
     /// Tells whether a facility has entries of a person.
     pub(crate) fn has_visited(&self, person: PersonId, facility: &str) -> bool {
         let number = self.facility_numbers.get(facility);

@@ -341,7 +341,7 @@ fn withheld(sight: &Sight) -> Vec<Withheld> {
 }
 
 /// Turns the moment that is asked for into a position that is there.
-fn position_of(streams: &Streams, as_of: AsOf) -> Result<u64, ReadError> {
+pub(crate) fn position_of(streams: &Streams, as_of: AsOf) -> Result<u64, ReadError> {
     let reader = streams.opener().reader();
     let durable = reader.position().get();
     match as_of {

@@ -17,7 +17,7 @@ use crate::facts::{AllFacts, Facts};
 use crate::feed::{Ahead, Passed, RING_EVENTS_MAX, Ring, Wanted, read_log};
 use crate::notes::Note;
 use crate::record_view::{
-    AsOf, HistoryPage, RecordView, Shown, finished, history_page, record, shown,
+    AsOf, HistoryPage, RecordView, Shown, finished, history_page, position_of, record, shown,
 };
 use crate::runner::{Beginning, SNAPSHOT, apply_all, from_zero, read};
 use crate::streams::{Streams, recorded};
@@ -210,6 +210,20 @@ impl Views {
     pub fn has_visited(&self, person: PersonId, facility: &str) -> bool {
         let directory = read_lock(&self.0.directory);
         directory.has_visited(person, facility)
+    }
+
+    /// Tells whether a facility has entries of anybody.
+    #[must_use]
+    pub fn knows_facility(&self, facility: &str) -> bool {
+        read_lock(&self.0.directory).knows_facility(facility)
+    }
+
+    /// Returns the position of a moment.
+    ///
+    /// # Errors
+    /// When it lies in the future, or the log cannot be read.
+    pub fn position_of(&self, as_of: AsOf) -> Result<u64, ReadError> {
+        position_of(&self.0.streams, as_of)
     }
 
     /// How many people the directory holds, retired ones included.

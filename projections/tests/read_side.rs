@@ -10,10 +10,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sokhoe_access::{Filter, Principal};
+use sokhoe_access::{Filter, Principal, Purpose, Question, Role, decide};
 use sokhoe_commands::{Commands, ContentDigest, Receipt, Settings};
 use sokhoe_projections::{AsOf, Beginning, Query, ReadError, Views};
-use sokhoe_record::{Instant, PersonId, parse_event};
+use sokhoe_record::{Instant, PersonId, Section, parse_event};
 use sokhoe_storage::Clock;
 
 /// 1 November 2026, 01:00 UTC.
@@ -83,6 +83,25 @@ impl House {
     fn record(&self, filter: &Filter, person: PersonId, as_of: AsOf) -> Option<Value> {
         let view = self.views.record(filter, person, as_of).unwrap()?;
         Some(serde_json::from_slice(&view.json).unwrap())
+    }
+
+    /// What a facility's staff see of a person for treatment.
+    fn sight_of(&self, facility: &str, role: Role, person: PersonId) -> Filter {
+        let facts = self.views.facts(person, None).unwrap().unwrap();
+        let principal = Principal {
+            role,
+            facility: Some(facility.to_owned()),
+            ..Principal::operator("x")
+        };
+        let decision = decide(&Question {
+            principal: &principal,
+            purpose: Purpose::Treatment,
+            own: false,
+            facts: &facts.known,
+            emergency: None,
+            now: Instant::from_micros(NOW_US),
+        });
+        decision.filter.unwrap()
     }
 
     fn weights(&self, person: PersonId, as_of: AsOf) -> Vec<f64> {
@@ -193,7 +212,7 @@ async fn staff_see_their_facility_s_entries_and_which_sections_are_withheld() {
     house
         .send_at("99002", Some(person), "observation_recorded", weight(60))
         .await;
-    let own = Filter::OnlyFacility("99002".into());
+    let own = house.sight_of("99002", Role::Hospital, person);
     let seen = house.record(&own, person, AsOf::Now).unwrap();
     assert_eq!(seen["withheld"][0]["section"], json!("demographics"));
     assert!(
@@ -204,8 +223,15 @@ async fn staff_see_their_facility_s_entries_and_which_sections_are_withheld() {
         !seen.to_string().contains("Trần"),
         "the name is another facility's entry"
     );
-    let stranger = Filter::OnlyFacility("99003".into());
+    let stranger = house.sight_of("99003", Role::Hospital, person);
     assert_eq!(house.record(&stranger, person, AsOf::Now), None);
+    let clinician = house.sight_of("99003", Role::Clinician, person);
+    let told = house.record(&clinician, person, AsOf::Now).unwrap();
+    let closed = told["withheld"].as_array().unwrap().len();
+    assert_eq!(
+        (closed, told["sections"].clone()),
+        (Section::ALL.len(), json!({}))
+    );
     assert_eq!(
         house.record(&Filter::All, PersonId::from_bytes([9; 16]), AsOf::Now),
         None

@@ -31,12 +31,12 @@ pub use defaults::{
 pub use directive::{Directive, directives};
 pub use policy::{
     AppendDecision, AppendRequest, Corrected, Denial, Filter, GLASS_OPEN_US, ReadDecision,
-    finds_by_identifier, may_append, may_break_glass, may_prove, may_search, may_see_looks,
-    purpose_of_read,
+    finds_by_identifier, may_append, may_break_glass, may_explain, may_prove, may_search,
+    may_see_directives, may_see_looks, purpose_of_read,
 };
 pub use principal::{Principal, Purpose, PurposeError, Role, UnknownWord, role_of_sender};
 pub use rules::{
     APPEND_RULES, AppendRule, Kinds, LOOKS_RULES, PROVE_RULES, READ_RULES, ReadRule, RuleId, Scope,
-    rules_table,
+    rule_says, rules_table,
 };
 pub use token::{AUDIENCE, Claims, ISSUER, Issuer, SKEW_S, TOKEN_BYTES_MAX, TokenError, Verifier};

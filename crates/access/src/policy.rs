@@ -8,8 +8,9 @@ use sokhoe_record::{Kind, PersonId};
 use crate::decide::Sight;
 use crate::principal::{Principal, Purpose, PurposeError, Role, role_of_sender};
 use crate::rules::{
-    APPEND_NOTHING, APPEND_RULES, AppendRule, FIND_IDENTIFIER, GLASS, LOOKS_ANY, LOOKS_NOTHING,
-    LOOKS_OWN, PROVE_ANY, PROVE_WARD, READ_FACILITY, READ_NOTHING, READ_OWN, READ_PURPOSE, RuleId,
+    APPEND_NOTHING, APPEND_RULES, AppendRule, DIRECTIVES_NOTHING, DIRECTIVES_OWN, EXPLAIN_ANY,
+    EXPLAIN_OWN, EXPLAIN_SELF, FIND_IDENTIFIER, GLASS, LOOKS_ANY, LOOKS_NOTHING, LOOKS_OWN,
+    PROVE_ANY, PROVE_WARD, READ_FACILITY, READ_NOTHING, READ_OWN, READ_PURPOSE, RuleId,
     SERVER_ONLY, Scope,
 };
 
@@ -224,6 +225,37 @@ pub fn may_see_looks(principal: &Principal, own: bool) -> ReadDecision {
         _ => ReadDecision::Denied(Denial {
             rule: LOOKS_NOTHING,
             because: "who looked is shown to the person, their guardian and auditors",
+        }),
+    }
+}
+
+/// Decides who may see and change a person's directives: the person, and their guardian.
+#[must_use]
+pub fn may_see_directives(principal: &Principal, own: bool) -> ReadDecision {
+    match principal.role {
+        Role::Citizen | Role::Guardian if own => permit_all(DIRECTIVES_OWN),
+        Role::Citizen | Role::Guardian => ReadDecision::Hidden {
+            rule: DIRECTIVES_OWN,
+        },
+        _ => ReadDecision::Denied(Denial {
+            rule: DIRECTIVES_NOTHING,
+            because: "directives are shown to the person and their guardian",
+        }),
+    }
+}
+
+/// Decides who may ask what somebody could see of a person: the person, their guardian and auditors about everybody, staff
+/// about themselves.
+#[must_use]
+pub fn may_explain(principal: &Principal, own: bool, about_self: bool) -> ReadDecision {
+    match principal.role {
+        Role::Auditor => permit_all(EXPLAIN_ANY),
+        Role::Citizen | Role::Guardian if own => permit_all(EXPLAIN_OWN),
+        Role::Citizen | Role::Guardian => ReadDecision::Hidden { rule: EXPLAIN_OWN },
+        role if role.staff() && about_self => permit_all(EXPLAIN_SELF),
+        _ => ReadDecision::Denied(Denial {
+            rule: EXPLAIN_SELF,
+            because: "staff ask about themselves; leave viewer out",
         }),
     }
 }

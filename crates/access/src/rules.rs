@@ -256,6 +256,11 @@ pub const READ_RULES: &[ReadRule] = &[
 
 pub(crate) const GLASS: RuleId = RuleId("glass.staff");
 pub(crate) const FIND_IDENTIFIER: RuleId = RuleId("find.clinician.identifier");
+pub(crate) const DIRECTIVES_OWN: RuleId = RuleId("directives.own");
+pub(crate) const DIRECTIVES_NOTHING: RuleId = RuleId("directives.otherwise");
+pub(crate) const EXPLAIN_OWN: RuleId = RuleId("explain.own");
+pub(crate) const EXPLAIN_ANY: RuleId = RuleId("explain.auditor");
+pub(crate) const EXPLAIN_SELF: RuleId = RuleId("explain.staff");
 pub(crate) const LOOKS_OWN: RuleId = RuleId("looks.own");
 pub(crate) const LOOKS_ANY: RuleId = RuleId("looks.auditor");
 pub(crate) const LOOKS_NOTHING: RuleId = RuleId("looks.otherwise");
@@ -276,6 +281,31 @@ pub const LOOKS_RULES: &[ReadRule] = &[
         id: LOOKS_NOTHING,
         roles: STAFF,
         says: "denied: who looked is shown to the person, their guardian and auditors",
+    },
+    ReadRule {
+        id: DIRECTIVES_OWN,
+        roles: SELVES,
+        says: "one's own directives, or the ward's, and who they speak of",
+    },
+    ReadRule {
+        id: DIRECTIVES_NOTHING,
+        roles: STAFF,
+        says: "denied: directives are shown to the person and their guardian",
+    },
+    ReadRule {
+        id: EXPLAIN_OWN,
+        roles: SELVES,
+        says: "what anybody could see of one's own record, or the ward's, and why",
+    },
+    ReadRule {
+        id: EXPLAIN_ANY,
+        roles: &[Role::Auditor],
+        says: "what anybody could see of any record, and why",
+    },
+    ReadRule {
+        id: EXPLAIN_SELF,
+        roles: STAFF,
+        says: "what they themselves could see of a person whom they may know of, and why",
     },
     ReadRule {
         id: FIND_IDENTIFIER,
@@ -305,6 +335,18 @@ pub const PROVE_RULES: &[ReadRule] = &[
         says: "proofs of the ward's events; everybody else's look absent",
     },
 ];
+
+/// Returns what a rule says, in words: of the table of defaults its ground.
+#[must_use]
+pub fn rule_says(id: RuleId) -> Option<&'static str> {
+    let read = READ_RULES.iter().chain(LOOKS_RULES).chain(PROVE_RULES);
+    let said = read.filter(|rule| rule.id == id).map(|rule| rule.says);
+    let defaults = crate::defaults::DEFAULTS.iter();
+    let grounds = defaults
+        .filter(|rule| rule.id == id)
+        .map(|rule| rule.ground);
+    said.chain(grounds).next()
+}
 
 /// Returns the table of all rules as Markdown, as it stands in `RULES.md`.
 #[must_use]

@@ -12,6 +12,7 @@ use sokhoe_record::{
 };
 use sokhoe_registry::{Digests, changes_of};
 use sokhoe_storage::{Draft, FRAME_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_EVENTS_MAX};
+use sokhoe_vault::KeyError;
 
 use crate::content::ContentDigest;
 use crate::enrich::enrich;
@@ -416,7 +417,10 @@ pub(crate) fn seal(
         let key = opener
             .vault
             .stream_key_or_new(target.stream)
-            .map_err(|error| internal(&error))?;
+            .map_err(|error| match error {
+                KeyError::Stopped { .. } => Refusal::Stopped,
+                error => internal(&error),
+            })?;
         let sealed = opener
             .vault
             .seal_packed(&key, compression, &packed)

@@ -15,9 +15,10 @@ use sokhoe_commands::{
 };
 use sokhoe_projections::{AsOf, Facts, Found, HistoryPage, ReadError, RecordView, Shown, Views};
 use sokhoe_record::{
-    EventId, Identifier, Incoming, Kind as EventKind, PartialDate, PersonId, RecordedEvent, Sex,
+    EventId, Identifier, Incoming, Instant, Kind as EventKind, PartialDate, PersonId,
+    RecordedEvent, Sex,
 };
-use sokhoe_storage::{Clock, Damage, Frame, LogStatus, TreeStore};
+use sokhoe_storage::{Clock, Damage, Frame, LogStatus, Position, TreeStore};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Kind, Problem};
@@ -255,6 +256,29 @@ impl App {
             .await
     }
 
+    /// Returns the position of a moment, which must be there.
+    pub(crate) async fn position_of(&self, at: AsOf) -> Result<u64, Problem> {
+        self.off_thread(move |app| app.views.position_of(at).map_err(unread))
+            .await
+    }
+
+    /// Returns the time of a moment: of a position, when its event was recorded.
+    pub(crate) async fn moment(&self, at: AsOf) -> Result<Instant, Problem> {
+        match at {
+            AsOf::Now => Ok(Instant::from_micros(self.now_us())),
+            AsOf::Time(time) => Ok(time),
+            AsOf::Position(position) => {
+                let read = move |app: &Self| {
+                    let reader = app.commands.opener().reader();
+                    let frame = reader.read_position(Position::new(position));
+                    frame.map_err(|error| Problem::internal(&error))
+                };
+                let frame = self.off_thread(read).await?;
+                Ok(Instant::from_micros(frame.header.recorded_at_us))
+            }
+        }
+    }
+
     /// Returns the events of a person's record that the filter lets be seen now.
     pub(crate) async fn shown(
         &self,
@@ -338,7 +362,7 @@ impl App {
     }
 
     /// Runs what may wait for the disk away from the threads that serve everyone.
-    async fn off_thread<T: Send + 'static>(
+    pub(crate) async fn off_thread<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {

@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderMap;
 use sokhoe_access::{
-    Decision, Denial, EmergencyGrant, Filter, GLASS_OPEN_US, Outcome, POLICY_VERSION, Principal,
-    Purpose, Question, ReadDecision, RuleId, decide, may_break_glass,
+    Denial, EmergencyGrant, Filter, GLASS_OPEN_US, Outcome, POLICY_VERSION, Principal, Purpose,
+    Question, ReadDecision, RuleId, decide, may_break_glass,
 };
 use sokhoe_commands::Look;
 use sokhoe_projections::{Extent, Facts};
@@ -346,14 +346,5 @@ impl App {
         let receipts = written.map_err(Problem::from)?;
         let receipt = receipts.first().map(|receipt| receipt.event_id);
         receipt.ok_or_else(|| Problem::not_reached("the look is not written down; ask again"))
-    }
-}
-
-/// What is said of a decision where it is explained.
-pub(crate) fn outcome_word(decision: &Decision) -> &'static str {
-    match decision.outcome {
-        Outcome::Permit => "permit",
-        Outcome::PermitWithheld(_) => "permit_withheld",
-        Outcome::Deny { .. } => "deny",
     }
 }

@@ -32,6 +32,7 @@ mod query;
 mod resources;
 mod routes;
 mod search;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;

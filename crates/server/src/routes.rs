@@ -3,11 +3,13 @@
 mod admin;
 mod batch;
 mod catalogue;
+mod consents;
 mod events;
 mod evidence;
 mod feed;
 mod fhir;
 mod health;
+mod looks;
 mod pages;
 mod people;
 mod proofs;
@@ -37,6 +39,7 @@ type Handler = fn(Visit, Request) -> Pin<Box<dyn Future<Output = Answer> + Send>
 pub(crate) enum Method {
     Get,
     Post,
+    Delete,
 }
 
 impl Method {
@@ -44,6 +47,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Delete => "DELETE",
         }
     }
 
@@ -56,6 +60,7 @@ impl Method {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 }
@@ -131,6 +136,11 @@ const READERS: &[Role] = &[
 /// Who may change what all share; none of them reads records.
 const ADMINISTRATORS: &[Role] = &[Role::Admin, Role::Operator];
 
+const REASON: (&str, Place, &str) = (
+    "Sokhoe-Reason",
+    Place::Header,
+    "with the purpose ETREAT: why the glass is broken, percent-encoded",
+);
 const PURPOSE: (&str, Place, &str) = (
     "Sokhoe-Purpose",
     Place::Header,
@@ -259,21 +269,70 @@ pub(crate) static ROUTES: &[Route] = &[
         })
     },
     Route {
-        parameters: &[AS_OF, AT_LEAST, PURPOSE, IF_NONE_MATCH],
-        statuses: &[200, 304, 400, 404, 410, 503],
+        parameters: &[AS_OF, AT_LEAST, PURPOSE, REASON, IF_NONE_MATCH],
+        statuses: &[200, 304, 400, 403, 404, 410, 503],
         access: Access::Roles(Role::ALL),
         ..get("/v1/people/{id}", "Shows a person's record", |v, r| {
             Box::pin(people::record(v, r))
         })
     },
     Route {
-        parameters: &[CURSOR, LIMIT, AT_LEAST, PURPOSE],
-        statuses: &[200, 400, 404, 410, 503],
+        parameters: &[CURSOR, LIMIT, AT_LEAST, PURPOSE, REASON],
+        statuses: &[200, 400, 403, 404, 410, 503],
         access: Access::Roles(Role::ALL),
         ..get(
             "/v1/people/{id}/events",
             "Shows a person's history",
             |v, r| Box::pin(people::history(v, r)),
+        )
+    },
+    Route {
+        parameters: &[CURSOR, LIMIT],
+        statuses: &[200, 400, 403, 404, 503],
+        access: Access::Roles(Role::ALL),
+        ..get(
+            "/v1/people/{id}/accesses",
+            "Shows who looked at a record, when, why, at what and by which rule",
+            |v, r| Box::pin(looks::accesses(v, r)),
+        )
+    },
+    Route {
+        statuses: &[200, 400, 403, 404, 503],
+        access: Access::Roles(Role::ALL),
+        ..get(
+            "/v1/people/{id}/consents",
+            "Shows what a person allows and refuses",
+            |v, r| Box::pin(consents::list(v, r)),
+        )
+    },
+    Route {
+        accepts: Some(JSON),
+        statuses: &[200, 201, 400, 403, 404, 409, 413, 415, 422, 503],
+        ..post(
+            "/v1/people/{id}/consents",
+            Role::ALL,
+            "Takes a directive of the person",
+            |v, r| Box::pin(consents::grant(v, r)),
+        )
+    },
+    Route {
+        method: Method::Delete,
+        statuses: &[200, 400, 403, 404, 503],
+        access: Access::Roles(Role::ALL),
+        ..get(
+            "/v1/people/{id}/consents/{consent_id}",
+            "Withdraws a directive from now on",
+            |v, r| Box::pin(consents::withdraw(v, r)),
+        )
+    },
+    Route {
+        accepts: Some(JSON),
+        statuses: &[200, 400, 403, 404, 413, 415, 422, 503],
+        ..post(
+            "/v1/access/explain",
+            Role::ALL,
+            "Says what somebody could see of a person, when, and by which rules",
+            |v, r| Box::pin(looks::explain(v, r)),
         )
     },
     Route {
@@ -347,8 +406,8 @@ pub(crate) static ROUTES: &[Route] = &[
     Route {
         family: Family::Fhir,
         answers_with: "application/fhir+json",
-        parameters: &[PURPOSE],
-        statuses: &[200, 400, 404, 410, 503],
+        parameters: &[PURPOSE, REASON],
+        statuses: &[200, 400, 403, 404, 410, 503],
         access: Access::Roles(Role::ALL),
         ..get("/fhir/R4/{type}/{id}", "Shows one resource", |v, r| {
             Box::pin(fhir::resource(v, r))
@@ -398,7 +457,7 @@ pub(crate) static ROUTES: &[Route] = &[
             ),
             PURPOSE,
         ],
-        statuses: &[200, 400, 404, 503],
+        statuses: &[200, 400, 403, 404, 503],
         access: Access::Roles(Role::ALL),
         ..get(
             "/v1/proofs/{event_id}",
@@ -567,13 +626,18 @@ mod tests {
             if route.path.starts_with("/v1/admin/") || route.path == "/v1/catalogue/{name}" {
                 assert_eq!(roles, ADMINISTRATORS, "{}", route.path);
             }
-            let about_people = route.path.contains("/people") || route.path.ends_with("{id}");
+            let about_people =
+                route.path.starts_with("/v1/people/search") || route.path.starts_with("/v1/feed");
             if about_people {
                 assert!(
                     !admits(Role::Admin) && !admits(Role::Operator),
                     "{}",
                     route.path
                 );
+            }
+            // Whoever asks about one person comes in, so that a refusal is written down for that person.
+            if route.path.contains("/people/{id}") {
+                assert_eq!(roles, Role::ALL, "{}", route.path);
             }
         }
     }

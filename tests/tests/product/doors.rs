@@ -82,6 +82,7 @@ fn knock(request: Request<'_>, (method, path): &(String, String), person: &str) 
     let request = request.treating();
     match (method.as_str(), path.as_str()) {
         ("GET", _) => request.get(&shown),
+        ("DELETE", _) => request.delete(&shown.replace("{consent_id}", "none")),
         ("POST", "/v1/catalogue/{name}") => request.post("/v1/catalogue/of-no-use", "text/csv", ""),
         ("POST", "/v1/people/search") => {
             request.post(&shown, "application/json", identified(1).to_string())

@@ -45,7 +45,7 @@ fn fill(served: &Served, token: &str, from: u64) -> Vec<Answer> {
 }
 
 /// Looks at a server whose disk is full: it says so, takes nothing, and serves what it took.
-fn is_full(served: &Served, token: &str, taken: &[Answer]) {
+fn is_full(served: &Served, token: &str) {
     let ready = served.anonymous().get("/readyz").expect(503).json();
     let because = ready["reasons"][0]["because"].as_str().expect("a reason");
     assert!(
@@ -63,10 +63,8 @@ fn is_full(served: &Served, token: &str, taken: &[Answer]) {
         "application/json",
         identified(1).to_string(),
     );
-    let person = found.expect(200).json()["items"][0]["person_id"].clone();
-    let path = format!("/v1/people/{}", person.as_str().expect("an id"));
-    let record = served.by(token).treating().get(&path).expect(200).json();
-    assert_eq!(record["version"], 1 + taken.len(), "{record}");
+    // Nobody's look can be written down, so nobody is shown.
+    assert_eq!(found.status, 503, "{found:?}");
     served.anonymous().get("/checkpoint").expect(200);
 }
 
@@ -100,7 +98,7 @@ fn a_server_whose_disk_fills_up_says_so_loses_nothing_and_goes_on_after_room_was
             }
         };
         let taken = fill(&served, &token, 2);
-        is_full(&served, &token, &taken);
+        is_full(&served, &token);
         assert!(
             !served.end().success(),
             "a log that had stopped did not stop in order"
@@ -185,7 +183,7 @@ fn a_real_file_system_that_fills_up_is_the_same() {
     std::fs::write(&ballast, vec![1; 500_000]).expect("room for ballast");
     let taken = fill(&served, &token, 2);
     assert!(!taken.is_empty());
-    is_full(&served, &token, &taken);
+    is_full(&served, &token);
     served.end();
     drop(served);
     std::fs::remove_file(&ballast).expect("room");

@@ -76,6 +76,10 @@ impl<'a> Request<'a> {
         self.send("GET", path, b"")
     }
 
+    pub(crate) fn delete(self, path: &str) -> Answer {
+        self.send("DELETE", path, b"")
+    }
+
     /// Posts a body of a content type.
     pub(crate) fn post(self, path: &str, media_type: &str, body: impl AsRef<[u8]>) -> Answer {
         self.header("content-type", media_type)

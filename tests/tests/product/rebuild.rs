@@ -70,19 +70,25 @@ fn look(home: &Home, served: &Served, insiders: &Insiders) -> Answers {
     answers
 }
 
+/// What an answer says, but for the position that it is true at: the looks before it moved that on.
+fn content(answer: &Answer) -> String {
+    let named = |(before, after): (&str, &str)| {
+        let rest = after.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        format!("{before}{rest}")
+    };
+    // A record names it first; a history names the position of each event, which stays.
+    let record = answer.body.starts_with("{\"person_id\"");
+    let split = answer.body.split_once("\"position\":").filter(|_| record);
+    split.map_or_else(|| answer.body.clone(), named)
+}
+
 /// Compares answers, but for what names the single request.
 fn same(before: &Answers, after: &Answers, when: &str) {
     assert_eq!(before.len(), after.len(), "{when}");
     for ((asked, before), (asked_again, after)) in before.iter().zip(after) {
         assert_eq!(asked, asked_again, "{when}");
-        assert_eq!(before.body, after.body, "{asked} {when}");
-        for header in [
-            "etag",
-            "sokhoe-position",
-            "cache-control",
-            "vary",
-            "content-type",
-        ] {
+        assert_eq!(content(before), content(after), "{asked} {when}");
+        for header in ["etag", "cache-control", "vary", "content-type"] {
             assert_eq!(
                 before.header(header),
                 after.header(header),
@@ -126,14 +132,7 @@ fn a_demo_started_again_is_the_same_demo() {
 
     let second = home.demo(PEOPLE);
     let again = home.sheet();
-    for same in [
-        "people",
-        "people_count",
-        "event_count",
-        "position",
-        "vkey",
-        "data_dir",
-    ] {
+    for same in ["people", "people_count", "event_count", "vkey", "data_dir"] {
         assert_eq!(sheet[same], again[same], "{same}");
     }
     assert_ne!(
@@ -141,7 +140,7 @@ fn a_demo_started_again_is_the_same_demo() {
         "tokens are random at each start"
     );
     let still = second.record(&citizen, &person("citizen")).expect(200);
-    assert_eq!(still.body, seen.body, "and earlier ones hold on");
+    assert_eq!(content(&still), content(&seen), "and earlier ones hold on");
     assert_eq!(visible(&second, "with_consent"), 200);
     second.stop();
 }

@@ -7,6 +7,7 @@
     reason = "a test says so loudly"
 )]
 
+mod access;
 mod admin;
 mod coded;
 mod door;

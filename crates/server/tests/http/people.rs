@@ -110,7 +110,7 @@ async fn the_past_stays_as_it_was() {
     };
     assert_eq!(version("1").await, (200, Some(1)));
     assert_eq!(version("2").await, (200, Some(2)));
-    assert_eq!(version("3").await.0, 400, "the future is not known");
+    assert_eq!(version("99").await.0, 400, "the future is not known");
     assert_eq!(
         version("2020-01-01T00:00:00Z").await.0,
         404,
@@ -143,7 +143,19 @@ async fn citizens_see_themselves_and_staff_their_facility() {
         get(&house, claims(Role::Citizen), &path, &[]).await.status,
         404
     );
-    assert_eq!(get(&house, elsewhere(), &path, &[TREAT]).await.status, 404);
+    let stranger = Claims {
+        facility: Some("99002".to_owned()),
+        ..claims(Role::Hospital)
+    };
+    let hidden = get(&house, stranger.clone(), &path, &[TREAT]).await;
+    assert_eq!(hidden.status, 404);
+    let told = get(&house, elsewhere(), &path, &[TREAT]).await.json();
+    assert_eq!(
+        told["sections"],
+        json!({}),
+        "a clinician is told that somebody is there, and no more"
+    );
+    assert_eq!(told["withheld"].as_array().unwrap().len(), 13);
     let history = format!("{path}/events");
     assert_eq!(
         get(&house, claims(Role::Citizen), &history, &[])
@@ -151,10 +163,7 @@ async fn citizens_see_themselves_and_staff_their_facility() {
             .status,
         404
     );
-    assert_eq!(
-        get(&house, elsewhere(), &history, &[TREAT]).await.status,
-        404
-    );
+    assert_eq!(get(&house, stranger, &history, &[TREAT]).await.status, 404);
     for role in [Role::Guardian, Role::Auditor, Role::Admin, Role::Operator] {
         assert_eq!(
             get(&house, claims(role), &path, &[]).await.status,
@@ -217,7 +226,14 @@ async fn a_person_is_found_by_number_and_by_name() {
     let by_name = search(&house, claims(Role::Hospital), &name).await;
     assert_eq!(by_name[0]["person_id"], person.as_str());
     let nobody: Vec<Value> = Vec::new();
-    assert_eq!(search(&house, elsewhere(), &identified(1)).await, nobody);
+    let stranger = Claims {
+        facility: Some("99002".to_owned()),
+        ..claims(Role::Hospital)
+    };
+    assert_eq!(search(&house, stranger, &identified(1)).await, nobody);
+    let carded = search(&house, elsewhere(), &identified(1)).await;
+    assert_eq!(carded.len(), 1, "whoever treats finds the owner of a card");
+    assert!(carded[0].get("name").is_none());
     assert_eq!(search(&house, elsewhere(), &name).await, nobody);
     assert_eq!(
         search(&house, claims(Role::Citizen), &identified(1)).await,
