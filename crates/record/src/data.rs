@@ -270,8 +270,9 @@ impl Data {
 }
 
 impl Data {
-    /// Returns the sections of the record that this speaks of, each once. Consents and corrections speak of none by
-    /// themselves: a correction belongs to the sections of what it corrects.
+    /// Returns the sections of the record that this speaks of, each once. Corrections speak of none by themselves: one
+    /// belongs to the sections of what it corrects. Who somebody is, household and occupation included, is demographics:
+    /// in an emergency it is seen whole or not at all.
     pub fn sections(&self) -> Vec<Section> {
         let mut sections: Vec<Section> = self.kind().section().into_iter().collect();
         let mut also = |section: Section, touched: bool| {
@@ -293,7 +294,6 @@ impl Data {
                     pregnancy.visits.iter().any(|v| !v.observations.is_empty()),
                 );
             }
-            Self::PersonRegistered(_) | Self::DemographicsChanged(_) => also(Section::Social, true),
             _ => {}
         }
         sections

@@ -57,7 +57,7 @@ pub(crate) fn patient(seen: &Shown) -> Resource {
     if let Some(died_on) = died_on {
         patient["deceasedDateTime"] = json!(died_on);
     }
-    let sections = vec![Section::Demographics, Section::Social];
+    let sections = vec![Section::Demographics];
     let entries = seen.extent.entries;
     let extent = Extent {
         sections,
