@@ -1,12 +1,13 @@
 //! The configuration: file, environment and flags made into one checked value. An error names where the
 //! wrong value stands (file and key, variable, or flag); an unknown key is refused, never ignored.
 
+mod providers;
 mod settings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use sokhoe_server::Limits;
+use sokhoe_server::{Limits, TrustFiles};
 
 use crate::environment::Environment;
 use crate::failure::usage;
@@ -37,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Which log lines are written.
     pub(crate) log_filter: String,
+    /// Whose tokens the server believes besides those of the built-in issuer.
+    pub(crate) trust: TrustFiles,
     /// The server's limits.
     pub(crate) limits: Limits,
     /// What data folders are opened on.
@@ -81,6 +84,10 @@ impl Config {
                 _ => return Err(settings.wrong("log.format", "human or json")),
             },
             log_filter: settings.text("log.filter").to_owned(),
+            trust: TrustFiles {
+                providers: providers::read(&settings)?,
+                revoked: settings.path("tokens.revoked"),
+            },
             limits,
             platform: environment.platform.clone(),
             unknown_variables: settings::unknown_variables(environment),

@@ -26,6 +26,7 @@ use crate::guard::Peer;
 use crate::io::Patient;
 use crate::metrics::Metrics;
 use crate::opening::Door;
+use crate::trust::TrustError;
 
 /// How long the loop rests when the system has no more sockets to give.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -50,6 +51,9 @@ pub enum StartError {
         /// The system's answer.
         source: io::Error,
     },
+    /// It cannot be told whose tokens to believe.
+    #[error("find out whose tokens to believe")]
+    Trust(#[from] TrustError),
 }
 
 /// A running server; dropping it stops the server without waiting.
@@ -65,6 +69,11 @@ impl Handle {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Runs a task for as long as the server runs; it must end by itself when the server closes.
+    pub(crate) fn tend(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Stops taking connections, lets requests under way finish within the limit, and returns when all have ended.

@@ -87,7 +87,9 @@ fn raise_open_files() {
 async fn listen(config: &Config, last: LastStep) -> anyhow::Result<Listening> {
     let server = ServerConfig {
         listen: config.listen,
+        trust: config.trust.clone(),
         limits: config.limits.clone(),
+        ..ServerConfig::default()
     };
     raise_open_files();
     let listening = Server::listen(server, last).await;

@@ -20,3 +20,4 @@ mod peer;
 mod people;
 mod proofs;
 mod sent;
+mod trust;
