@@ -19,6 +19,7 @@ mod directive;
 mod policy;
 mod principal;
 mod rules;
+mod system;
 mod token;
 
 pub use decide::{
@@ -39,6 +40,7 @@ pub use rules::{
     APPEND_RULES, AppendRule, Kinds, LOOKS_RULES, PROVE_RULES, READ_RULES, ReadRule, RuleId, Scope,
     rule_says, rules_table,
 };
+pub use system::{SystemAccount, SystemError};
 pub use token::{
     AUDIENCE, Algorithm, Claims, ISSUER, Issuer, KEY_SET_BYTES_MAX, KeySet, KeySetError, Provider,
     ProviderTerms, REVOKED_BYTES_MAX, Revoked, RevokedError, SKEW_S, TOKEN_BYTES_MAX, TermsError,

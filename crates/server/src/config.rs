@@ -5,13 +5,16 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::tls::TlsFiles;
 use crate::trust::TrustFiles;
 
 /// How the server listens and what it bears.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// Where to listen; loopback only, port 0 for any free one.
+    /// Where to listen; loopback only unless there is TLS, port 0 for any free one.
     pub listen: SocketAddr,
+    /// The certificate, for a server that speaks TLS and nothing else.
+    pub tls: Option<TlsFiles>,
     /// Whose tokens are believed besides those of the built-in issuer.
     pub trust: TrustFiles,
     /// How often files of the configuration are looked at for changes.
@@ -24,6 +27,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            tls: None,
             trust: TrustFiles::default(),
             reload_every: Duration::from_secs(2),
             limits: Limits::default(),

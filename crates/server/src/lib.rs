@@ -32,6 +32,7 @@ mod query;
 mod resources;
 mod routes;
 mod search;
+mod tls;
 mod trust;
 mod watched;
 mod words;
@@ -47,14 +48,17 @@ use tokio::sync::{Semaphore, watch};
 pub use accept::{Handle, StartError};
 pub use app::App;
 pub use config::{Limits, ServerConfig};
+pub use tls::{ClientCertificates, ClientNeed, TlsError, TlsFiles};
 pub use trust::{ProviderFile, TrustError, TrustFiles};
 pub use watched::FileError;
 
+use crate::accept::Entrance;
 use crate::auth::Tokens;
 use crate::guard::Shared;
 use crate::metrics::Metrics;
 use crate::opening::Door;
 use crate::routes::ROUTES;
+use crate::tls::TlsKeeper;
 use crate::trust::TrustKeeper;
 
 /// The server, which exists only as a started [`Handle`].
@@ -79,21 +83,27 @@ impl Server {
     /// As [`Server::start`].
     pub async fn listen(config: ServerConfig, last: LastStep) -> Result<Listening, StartError> {
         let trust = TrustKeeper::open(&config.trust)?;
+        let tls = config.tls.as_ref().map(TlsKeeper::open).transpose()?;
+        let (certificates, handshakes) = tls.unzip();
         let limits = config.limits;
-        let bound = accept::bind(config.listen).await?;
+        let bound = accept::bind(config.listen, handshakes.as_ref()).await?;
         let address = bound.1;
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
         let (stop, closing) = watch::channel(false);
         let door = Door::closed(last, limits.opening_timeout);
         let stopping = (stop, closing.clone());
-        let handle = accept::start(
-            bound,
-            stopping,
-            limits.clone(),
-            door.clone(),
-            Arc::clone(&metrics),
-        );
+        let entrance = Entrance {
+            handshakes,
+            door: door.clone(),
+            metrics: Arc::clone(&metrics),
+            limits: limits.clone(),
+        };
+        let mut handle = accept::start(bound, stopping, entrance);
+        if let Some(certificates) = certificates {
+            let (metrics, closing) = (Arc::clone(&metrics), closing.clone());
+            handle.tend(certificates.keep(metrics, config.reload_every, closing));
+        }
         Ok(Listening {
             handle,
             door,

@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     tokens_verified: AtomicU64,
     tokens_refused: AtomicU64,
     reloads_failed: AtomicU64,
+    handshakes_failed: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -70,6 +71,7 @@ impl Metrics {
             tokens_verified: AtomicU64::new(0),
             tokens_refused: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
         }
     }
 
@@ -101,6 +103,10 @@ impl Metrics {
     /// Counts a file of the configuration that changed and could not be read.
     pub(crate) fn reload_failed(&self) {
         self.reloads_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn connection_opened(self: &Arc<Self>) -> OpenConnection {
@@ -176,6 +182,11 @@ impl Metrics {
                 "sokhoe_reloads_failed_total",
                 "counter",
                 load(&self.reloads_failed),
+            ),
+            (
+                "sokhoe_tls_handshakes_failed_total",
+                "counter",
+                load(&self.handshakes_failed),
             ),
         ];
         for (name, kind, value) in connections.iter().chain(gauges) {

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::guard::Shared;
-use crate::watched::{FileError, Watched};
+use crate::watched::{FileError, Watched, rest};
 
 /// Whose tokens are believed besides the built-in issuer's, and where that is kept.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,19 @@ pub struct TrustFiles {
     pub providers: Vec<ProviderFile>,
     /// The list of revoked token ids, one a line; `None` for none.
     pub revoked: Option<PathBuf>,
+}
+
+impl TrustFiles {
+    /// Reads everything once, for whoever wants to know whether a server would start with it; returns how many keys and
+    /// how many revoked ids there are.
+    ///
+    /// # Errors
+    /// What a start would refuse.
+    pub fn check(&self) -> Result<(usize, usize), TrustError> {
+        let kept = TrustKeeper::open(self)?;
+        let keys = kept.providers.iter().map(|provider| provider.keys.count());
+        Ok((keys.sum(), kept.revoked.count()))
+    }
 }
 
 /// A provider and the file with its keys.
@@ -184,11 +197,7 @@ impl TrustKeeper {
         if !self.watches() {
             return;
         }
-        while !*closing.borrow() {
-            tokio::select! {
-                _ = closing.changed() => continue,
-                () = tokio::time::sleep(every) => {}
-            }
+        while rest(every, &mut closing).await {
             let looked = tokio::task::spawn_blocking(move || {
                 let seen = self.look();
                 (self, seen)

@@ -6,8 +6,10 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::watch;
 
 /// Why a file could not be read.
 #[derive(Debug, Error)]
@@ -101,6 +103,13 @@ impl Watched {
         }
         Ok(content)
     }
+}
+
+/// Waits for the next look at the files; false when the server stops.
+pub(crate) async fn rest(every: Duration, closing: &mut watch::Receiver<bool>) -> bool {
+    let stopping = closing.wait_for(|closed| *closed);
+    // A sender that is gone is a server that is gone.
+    tokio::time::timeout(every, stopping).await.is_err()
 }
 
 #[cfg(test)]

@@ -39,6 +39,14 @@ pub(crate) const KEYS: &[Key] = &[
     key("listen", "SOKHOE_LISTEN", Some("127.0.0.1:8080")),
     key("log.format", "SOKHOE_LOG_FORMAT", Some("human")),
     key("log.filter", "RUST_LOG", Some("info")),
+    key("tls.certificate", "SOKHOE_TLS_CERTIFICATE", None),
+    key("tls.key", "SOKHOE_TLS_KEY", None),
+    key("tls.client_ca", "SOKHOE_TLS_CLIENT_CA", None),
+    key(
+        "tls.client_certificates",
+        "SOKHOE_TLS_CLIENT_CERTIFICATES",
+        Some("optional"),
+    ),
     key("tokens.revoked", "SOKHOE_TOKENS_REVOKED", None),
     key(
         "limits.connections_max",
@@ -89,7 +97,7 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// Lists of tables, which only the file can hold.
-const LISTS: &[&str] = &["providers"];
+const LISTS: &[&str] = &["providers", "systems"];
 
 /// What flags said.
 #[derive(Debug, Clone, Default)]
@@ -282,7 +290,7 @@ impl Settings {
         }
     }
 
-    /// Every setting with its value and place. No key holds a secret.
+    /// Every setting with its value and place. No key holds a secret: `tls.key` names a file.
     pub(crate) fn effective(&self) -> Vec<(&'static str, String, String)> {
         let shown = |(key, setting): (&&'static str, &Setting)| {
             (*key, setting.text.clone(), setting.place.clone())

@@ -119,6 +119,55 @@ fn an_address_other_than_loopback_is_refused() {
         );
     }
     assert!(read(None, &[], &[("listen", "--listen", "[::1]:0")]).is_ok());
+    let file = Some("listen = \"0.0.0.0:443\"\n[tls]\ncertificate = \"c\"\nkey = \"k\"\n");
+    assert_eq!(read(file, &[], &[]).unwrap().scheme(), "https");
+}
+
+#[test]
+fn what_belongs_to_tls_comes_together() {
+    let system = "[[systems]]\nname = \"his.example.vn\"\naccount = \"his\"\nrole = \"hospital\"\n\
+                  facility = \"99001\"\n";
+    let whole = "[tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n";
+    let wrong = |text: &str| message(read(Some(text), &[], &[]));
+    for (text, because) in [
+        ("[tls]\ncertificate = \"c\"\n".to_owned(), "tls.key too"),
+        ("[tls]\nkey = \"k\"\n".to_owned(), "tls.certificate too"),
+        (
+            "[tls]\nclient_ca = \"a\"\n".to_owned(),
+            "set tls.certificate",
+        ),
+        (
+            whole.replace("client_ca = \"a\"", "client_certificates = \"required\""),
+            "tls.client_ca too",
+        ),
+        (
+            format!("{whole}client_certificates = \"no\"\n"),
+            "optional or required",
+        ),
+        (
+            system.to_owned(),
+            "set tls.certificate, tls.key and tls.client_ca",
+        ),
+        (
+            format!("{whole}{system}{system}"),
+            "number 2: another system",
+        ),
+        (
+            format!("{whole}{}", system.replace("\"hospital", "\"clinician")),
+            "hospital or dashboard",
+        ),
+        (
+            format!("{whole}{}", system.replace("his.", "*.")),
+            "DNS name",
+        ),
+    ] {
+        let message = wrong(&text);
+        assert!(message.contains(because), "{because}: {message}");
+    }
+    let config = read(Some(&format!("{whole}{system}")), &[], &[]).unwrap();
+    let clients = config.tls.unwrap().clients.unwrap();
+    assert_eq!(clients.need, sokhoe_server::ClientNeed::Optional);
+    assert_eq!(clients.systems[0].account, "his");
 }
 
 const PROVIDER: &str = r#"
