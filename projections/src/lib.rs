@@ -19,6 +19,7 @@ mod directory;
 mod facts;
 mod feed;
 pub mod health;
+mod looks;
 mod names;
 mod notes;
 mod record_view;
@@ -29,6 +30,9 @@ mod views;
 pub use directory::{Found, Query};
 pub use facts::Facts;
 pub use feed::{Ahead, Passed, Wanted};
+pub use looks::{
+    Actor, Affected, LookKind, LookRow, LooksAsked, MANY_PEOPLE, OUT_OF_HOURS, Signal,
+};
 pub use record_view::{AsOf, Extent, HistoryPage, RecordView, Shown, Withheld};
 pub use runner::Beginning;
 pub use views::{ReadError, Views};

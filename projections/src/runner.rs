@@ -6,6 +6,7 @@ use sokhoe_commands::{Follow, Notes, OpenedEvent, Opener, Seen, UnsealError};
 use sokhoe_storage::Position;
 
 use crate::directory::Directory;
+use crate::looks::{LookNote, LookTable};
 use crate::notes::Note;
 use crate::streams::Streams;
 
@@ -13,14 +14,38 @@ use crate::streams::Streams;
 const EVENTS_AT_ONCE: usize = 512;
 /// Memory that opened streams may take.
 const STREAMS_BYTES_MAX: u64 = 64 << 20;
-pub(crate) const SNAPSHOT: &str = "directory";
+pub(crate) const DIRECTORY_SNAPSHOT: &str = "directory";
+pub(crate) const LOOKS_SNAPSHOT: &str = "looks";
+
+/// What is kept beside the log: who there is, and who looked at whom.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    pub(crate) directory: Directory,
+    pub(crate) looks: LookTable,
+}
+
+impl Index {
+    /// The position that both have reached.
+    pub(crate) fn position(&self) -> u64 {
+        self.directory.position().min(self.looks.position())
+    }
+}
+
+/// What is noted of an event.
+#[derive(Debug)]
+pub enum Noted {
+    /// Of an event in a person's record.
+    Record(Note),
+    /// Of a look.
+    Look(LookNote),
+}
 
 /// The read side while the house opens: its snapshot, or nothing, brought on to the log's end.
 ///
 /// Made by [`Beginning::of`] for [`sokhoe_commands::Commands::open_with`]; goes on as [`crate::Views`].
 #[derive(Debug)]
 pub struct Beginning {
-    pub(crate) directory: Directory,
+    pub(crate) index: Index,
     pub(crate) streams: Arc<Streams>,
 }
 
@@ -30,12 +55,17 @@ impl Beginning {
     pub fn of(opener: &Opener) -> Self {
         let end = opener.reader().position().get();
         let directory = opener
-            .read_cache(SNAPSHOT)
+            .read_cache(DIRECTORY_SNAPSHOT)
             .and_then(|bytes| Directory::restore(&bytes))
             .filter(|directory| directory.position() <= end)
             .unwrap_or_default();
+        let looks = opener
+            .read_cache(LOOKS_SNAPSHOT)
+            .and_then(|bytes| LookTable::restore(&bytes))
+            .filter(|looks| looks.position() <= end)
+            .unwrap_or_default();
         Self {
-            directory,
+            index: Index { directory, looks },
             streams: Arc::new(Streams::new(opener.clone(), STREAMS_BYTES_MAX)),
         }
     }
@@ -48,42 +78,56 @@ impl Beginning {
 }
 
 impl Follow for Beginning {
-    type Note = Note;
+    type Note = Noted;
 
     fn position(&self) -> u64 {
-        self.directory.position()
+        self.index.position()
     }
 
-    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Note>, UnsealError> {
-        Note::of_seen(opener, event)
+    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Noted>, UnsealError> {
+        note(opener, event)
     }
 
-    fn apply(&mut self, notes: Notes<Note>, until: u64) -> Result<(), UnsealError> {
-        apply_all(&mut self.directory, &self.streams, notes, until)
+    fn apply(&mut self, notes: Notes<Noted>, until: u64) -> Result<(), UnsealError> {
+        apply_all(&mut self.index, &self.streams, notes, until)
     }
+}
+
+/// Notes an event that is passed.
+pub(crate) fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Noted>, UnsealError> {
+    if let Some(look) = LookNote::of_seen(event)? {
+        return Ok(Some(Noted::Look(look)));
+    }
+    Ok(Note::of_seen(opener, event)?.map(Noted::Record))
 }
 
 /// Applies notes in the order of the log, up to a position; those that were applied before are passed over.
 pub(crate) fn apply_all(
-    directory: &mut Directory,
+    index: &mut Index,
     streams: &Streams,
-    notes: Notes<Note>,
+    notes: Notes<Noted>,
     until: u64,
 ) -> Result<(), UnsealError> {
-    let reached = directory.position();
+    let (directory, looks) = (&mut index.directory, &mut index.looks);
+    let (described, looked) = (directory.position(), looks.position());
     for (position, note) in notes {
-        if position > reached {
-            note.apply(position, directory, streams)?;
+        match note {
+            Noted::Record(note) if position > described => {
+                note.apply(position, directory, streams)?;
+            }
+            Noted::Look(note) if position > looked => looks.apply(position, note),
+            Noted::Record(_) | Noted::Look(_) => {}
         }
     }
     directory.advance(until);
+    looks.advance(until);
     Ok(())
 }
 
 /// Builds a directory from the first event to the log's present end.
 pub(crate) fn from_zero(streams: &Arc<Streams>) -> Result<Beginning, UnsealError> {
     let mut anew = Beginning {
-        directory: Directory::default(),
+        index: Index::default(),
         streams: Arc::clone(streams),
     };
     loop {
@@ -110,10 +154,14 @@ impl Batch {
     }
 
     /// Returns what the directory needs of them.
-    pub(crate) fn notes(&self) -> Notes<Note> {
+    pub(crate) fn notes(&self) -> Notes<Noted> {
+        let note = |opened: &OpenedEvent| match LookNote::of(opened) {
+            Some(look) => Some(Noted::Look(look)),
+            None => Note::of(opened).map(Noted::Record),
+        };
         let events = self.events.iter();
         events
-            .filter_map(|(opened, _)| Some((opened.position, Note::of(opened)?)))
+            .filter_map(|(opened, _)| Some((opened.position, note(opened)?)))
             .collect()
     }
 

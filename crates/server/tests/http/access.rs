@@ -422,3 +422,96 @@ async fn an_explanation_agrees_with_the_read_and_says_what_was_seen_on_a_day() {
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auditors_find_looks_see_whom_an_account_affected_and_review_broken_glasses() {
+    let (house, person) = with_person().await;
+    read(&house, clinician(), &person, &[TREAT]).await;
+    let reason = ("sokhoe-reason", "B%E1%BA%A5t%20t%E1%BB%89nh");
+    read(&house, clinician(), &person, &[EMERGENCY, reason]).await;
+    let auditor = || Claims {
+        person: None,
+        ..claims(Role::Auditor)
+    };
+    let list = async |path: &str| {
+        let answer = ask(&house, auditor(), &format!("GET {path}"), &[], &Value::Null).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()
+    };
+    let first = list("/v1/audit/accesses?actor=the-clinician&limit=2").await;
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    assert_eq!(first["items"][0]["person_id"], person.as_str());
+    let rest = list(first["next"].as_str().unwrap()).await;
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["next"], Value::Null);
+    let affected = list("/v1/audit/affected?actor=the-clinician").await;
+    assert_eq!(
+        (
+            &affected["items"][0]["person_id"],
+            &affected["items"][0]["looks"]
+        ),
+        (&json!(person), &json!(3))
+    );
+    let signals = list("/v1/audit/signals").await;
+    let rules: Vec<&str> = signals["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|signal| signal["rule"].as_str().unwrap())
+        .collect();
+    assert!(rules.contains(&"no_treatment_relation"), "{signals}");
+    assert!(
+        !first.to_string().contains("Amoxicillin"),
+        "looks, never contents"
+    );
+
+    let queue = list("/v1/audit/reviews").await;
+    let glass = queue["items"][0]["event_id"].clone();
+    assert_eq!(queue["items"][0]["kind"], "glass_broken");
+    let review = json!({"event_id": glass, "outcome": "justified", "note": "Ca cấp cứu"});
+    let taken = ask(&house, auditor(), "POST /v1/audit/reviews", &[], &review).await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    assert_eq!(list("/v1/audit/reviews").await["items"], json!([]));
+    let said = looks(&house, &person, "vi").await;
+    assert!(said.iter().any(|look| {
+        look["text"]
+            .as_str()
+            .unwrap()
+            .contains("có lý do chính đáng")
+    }));
+    for (bad, pointer) in [
+        (
+            json!({"event_id": event_id(2), "outcome": "justified"}),
+            "/event_id",
+        ),
+        (json!({"event_id": glass, "outcome": "fine"}), "/outcome"),
+        (
+            json!({"event_id": glass, "outcome": "justified", "note": "x".repeat(3000)}),
+            "/note",
+        ),
+    ] {
+        let refused = ask(&house, auditor(), "POST /v1/audit/reviews", &[], &bad).await;
+        assert_eq!(
+            (refused.status, &refused.json()["errors"][0]["pointer"]),
+            (422, &json!(pointer))
+        );
+    }
+    for wrong in [
+        "/v1/audit/affected",
+        "/v1/audit/accesses?from=yesterday",
+        "/v1/audit/accesses?kind=all",
+    ] {
+        let refused = ask(
+            &house,
+            auditor(),
+            &format!("GET {wrong}"),
+            &[],
+            &Value::Null,
+        )
+        .await;
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+    // What auditors ask is on the record as well.
+    let own = list("/v1/audit/accesses?actor=the-auditor").await;
+    assert!(own["items"].as_array().unwrap().len() > 5);
+}
