@@ -469,6 +469,9 @@ pub(crate) static ROUTES: &[Route] = &[
     asset("/assets/show.js", "text/javascript", |v, r| {
         Box::pin(pages::show_js(v, r))
     }),
+    asset("/assets/sharing.js", "text/javascript", |v, r| {
+        Box::pin(pages::sharing_js(v, r))
+    }),
     asset("/assets/texts.js", "text/javascript", |v, r| {
         Box::pin(pages::texts_js(v, r))
     }),
@@ -561,6 +564,7 @@ mod tests {
         "/assets/page.css",
         "/assets/page.js",
         "/assets/show.js",
+        "/assets/sharing.js",
         "/assets/texts.js",
         "/assets/docs.js",
     ];

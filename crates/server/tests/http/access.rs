@@ -515,3 +515,38 @@ async fn auditors_find_looks_see_whom_an_account_affected_and_review_broken_glas
     let own = list("/v1/audit/accesses?actor=the-auditor").await;
     assert!(own["items"].as_array().unwrap().len() > 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_absent_is_answered_like_somebody_of_whom_nothing_is_seen() {
+    let (house, person) = with_person().await;
+    let absent = "00000000-0000-4000-8000-000000000001";
+    let reason = ("sokhoe-reason", "x");
+    let stranger = |role: Role| Claims {
+        facility: role.staff().then(|| "99002".to_owned()),
+        person: None,
+        ..claims(role)
+    };
+    for role in Role::ALL
+        .iter()
+        .copied()
+        .filter(|role| !matches!(role, Role::Citizen | Role::Guardian))
+    {
+        for headers in [vec![TREAT], vec![EMERGENCY], vec![EMERGENCY, reason]] {
+            for part in ["", "/events", "/evidence", "/accesses", "/consents"] {
+                let of = |id: &str| format!("GET /v1/people/{id}{part}");
+                let there = ask(&house, stranger(role), &of(&person), &headers, &Value::Null).await;
+                let not = ask(&house, stranger(role), &of(absent), &headers, &Value::Null).await;
+                // Auditors see all looks, and whoever treats is told that somebody is there.
+                if there.status == 200 {
+                    assert!(
+                        matches!(role, Role::Auditor | Role::Clinician),
+                        "{role} {part}"
+                    );
+                    continue;
+                }
+                let said = |answer: &Answer| (answer.status, answer.json()["detail"].clone());
+                assert_eq!(said(&there), said(&not), "{role} {part} {headers:?}");
+            }
+        }
+    }
+}
