@@ -47,7 +47,8 @@ pub struct Extent {
     pub sections: Vec<Section>,
     /// How many events it is made of.
     pub entries: u32,
-    /// The sections of which something is withheld, if there is anything.
+    /// The sections that are closed to the reader but for entries of their own facility; that labelled entries are closed
+    /// is not among it.
     pub withheld: Vec<Section>,
 }
 
@@ -66,8 +67,11 @@ impl Extent {
         extent
     }
 
-    fn withholding(mut self, withheld: &[Withheld]) -> Self {
-        self.withheld = withheld.iter().map(|withheld| withheld.section).collect();
+    fn seen_by(mut self, filter: &Filter) -> Self {
+        if let Filter::Shared(sight) = filter {
+            let closed = |section: &&Section| sight.hides(None, &[**section], &[]).is_some();
+            self.withheld = Section::ALL.iter().filter(closed).copied().collect();
+        }
         self
     }
 }
@@ -181,10 +185,10 @@ pub(crate) fn record(
     };
     let mut record = fold(seen.survivor, seen.events.as_slice());
     // A section of which nothing is seen is left out: "not asked" would be a false statement.
-    let extent = Extent::of(seen.events.as_slice()).withholding(&seen.withheld);
-    let unseen = |section: &&Section| !extent.sections.contains(section);
-    for section in extent.withheld.iter().filter(unseen) {
-        record.withhold(*section);
+    let extent = Extent::of(seen.events.as_slice()).seen_by(filter);
+    let withheld = seen.withheld.iter().map(|withheld| withheld.section);
+    for section in withheld.filter(|section| !extent.sections.contains(section)) {
+        record.withhold(section);
     }
     let extent = Arc::new(extent);
     let rest = Rest {
@@ -234,7 +238,7 @@ pub(crate) fn shown(
     let seen = see(streams, filter, person, AsOf::Now)?;
     Ok(seen.map(|seen| Shown {
         person_id: seen.survivor,
-        extent: Extent::of(seen.events.as_slice()).withholding(&seen.withheld),
+        extent: Extent::of(seen.events.as_slice()).seen_by(filter),
         position: seen.position,
         events: match seen.events {
             Events::Beginning(stream, until) => stream.get(..until).unwrap_or_default().to_vec(),
@@ -270,7 +274,7 @@ pub(crate) fn history_page(
         items,
         next,
         position: seen.position,
-        extent: Extent::of(shown).withholding(&seen.withheld),
+        extent: Extent::of(shown).seen_by(filter),
     }))
 }
 

@@ -146,9 +146,7 @@ impl Visit {
         let Some(facts) = app.facts(person).await? else {
             let absent = self.absent(purpose, through).await;
             return Err(match decision {
-                ReadDecision::Denied(denial) if absent.kind() == Kind::NotFound => {
-                    denied(&denial)
-                }
+                ReadDecision::Denied(denial) if absent.kind() == Kind::NotFound => denied(&denial),
                 _ => absent,
             });
         };

@@ -342,5 +342,13 @@ fn everybody_sees_of_everybody_what_the_table_says_and_is_written_down() {
             person.standing
         );
     }
+    // Names and numbers of people are in no line that the server says.
+    let said = table.served.said();
+    for person in &table.people {
+        let number = identified(person.number)["identifier"]["value"].to_string();
+        for secret in [MARK, SECRET_MARK, number.trim_matches('"'), &person.id] {
+            assert!(!said.contains(secret), "the server says {secret}");
+        }
+    }
     table.served.stop();
 }
