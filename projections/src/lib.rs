@@ -23,6 +23,7 @@ mod looks;
 mod names;
 mod notes;
 mod record_view;
+mod requests;
 mod runner;
 mod streams;
 mod views;
@@ -34,5 +35,6 @@ pub use looks::{
     Actor, Affected, LookKind, LookRow, LooksAsked, MANY_PEOPLE, OUT_OF_HOURS, Signal,
 };
 pub use record_view::{AsOf, Extent, HistoryPage, RecordView, Shown, Withheld};
+pub use requests::SubjectRequest;
 pub use runner::Beginning;
 pub use views::{ReadError, Views};

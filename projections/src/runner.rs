@@ -5,9 +5,10 @@ use std::sync::Arc;
 use sokhoe_commands::{Follow, Notes, OpenedEvent, Opener, Seen, UnsealError};
 use sokhoe_storage::Position;
 
-use crate::directory::Directory;
-use crate::looks::{LookNote, LookTable};
+use crate::directory::{Directory, Snapshot};
+use crate::looks::{LookNote, LookTable, LooksSnapshot};
 use crate::notes::Note;
+use crate::requests::{RequestNote, RequestTable, RequestsSnapshot};
 use crate::streams::Streams;
 
 /// Events opened before they are applied: what one hold of the directory's lock covers.
@@ -16,18 +17,72 @@ const EVENTS_AT_ONCE: usize = 512;
 const STREAMS_BYTES_MAX: u64 = 64 << 20;
 pub(crate) const DIRECTORY_SNAPSHOT: &str = "directory";
 pub(crate) const LOOKS_SNAPSHOT: &str = "looks";
+pub(crate) const REQUESTS_SNAPSHOT: &str = "requests";
 
-/// What is kept beside the log: who there is, and who looked at whom.
+/// What is kept beside the log: who there is, who looked at whom, and what people asked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     pub(crate) directory: Directory,
     pub(crate) looks: LookTable,
+    pub(crate) requests: RequestTable,
+}
+
+/// Copies of all of it, to be written.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    directory: Snapshot,
+    looks: LooksSnapshot,
+    requests: RequestsSnapshot,
 }
 
 impl Index {
-    /// The position that both have reached.
+    /// The position that all have reached.
     pub(crate) fn position(&self) -> u64 {
-        self.directory.position().min(self.looks.position())
+        let others = self.looks.position().min(self.requests.position());
+        self.directory.position().min(others)
+    }
+
+    pub(crate) fn snapshots(&self) -> Snapshots {
+        Snapshots {
+            directory: self.directory.snapshot(),
+            looks: self.looks.snapshot(),
+            requests: self.requests.snapshot(),
+        }
+    }
+
+    /// Takes up what was written last; nothing of what cannot be used.
+    fn read(opener: &Opener) -> Self {
+        let end = opener.reader().position().get();
+        let read = |name| opener.read_cache(name);
+        let directory = read(DIRECTORY_SNAPSHOT).and_then(|bytes| Directory::restore(&bytes));
+        let looks = read(LOOKS_SNAPSHOT).and_then(|bytes| LookTable::restore(&bytes));
+        let requests = read(REQUESTS_SNAPSHOT).and_then(|bytes| RequestTable::restore(&bytes));
+        Self {
+            directory: directory
+                .filter(|kept| kept.position() <= end)
+                .unwrap_or_default(),
+            looks: looks
+                .filter(|kept| kept.position() <= end)
+                .unwrap_or_default(),
+            requests: requests
+                .filter(|kept| kept.position() <= end)
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl Snapshots {
+    pub(crate) fn write(self, opener: &Opener) {
+        let all = [
+            (DIRECTORY_SNAPSHOT, self.directory.encode()),
+            (LOOKS_SNAPSHOT, self.looks.encode()),
+            (REQUESTS_SNAPSHOT, self.requests.encode()),
+        ];
+        for (name, bytes) in all {
+            if let Some(bytes) = bytes {
+                opener.write_cache(name, &bytes);
+            }
+        }
     }
 }
 
@@ -37,7 +92,9 @@ pub enum Noted {
     /// Of an event in a person's record.
     Record(Note),
     /// Of a look.
-    Look(LookNote),
+    Look(Box<LookNote>),
+    /// Of a request in a person's record, or a decision about one.
+    Request(Note, Box<RequestNote>),
 }
 
 /// The read side while the house opens: its snapshot, or nothing, brought on to the log's end.
@@ -53,19 +110,8 @@ impl Beginning {
     /// Takes up the last snapshot.
     #[must_use]
     pub fn of(opener: &Opener) -> Self {
-        let end = opener.reader().position().get();
-        let directory = opener
-            .read_cache(DIRECTORY_SNAPSHOT)
-            .and_then(|bytes| Directory::restore(&bytes))
-            .filter(|directory| directory.position() <= end)
-            .unwrap_or_default();
-        let looks = opener
-            .read_cache(LOOKS_SNAPSHOT)
-            .and_then(|bytes| LookTable::restore(&bytes))
-            .filter(|looks| looks.position() <= end)
-            .unwrap_or_default();
         Self {
-            index: Index { directory, looks },
+            index: Index::read(opener),
             streams: Arc::new(Streams::new(opener.clone(), STREAMS_BYTES_MAX)),
         }
     }
@@ -96,9 +142,15 @@ impl Follow for Beginning {
 /// Notes an event that is passed.
 pub(crate) fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Noted>, UnsealError> {
     if let Some(look) = LookNote::of_seen(event)? {
-        return Ok(Some(Noted::Look(look)));
+        return Ok(Some(Noted::Look(Box::new(look))));
     }
-    Ok(Note::of_seen(opener, event)?.map(Noted::Record))
+    let Some(note) = Note::of_seen(opener, event)? else {
+        return Ok(None);
+    };
+    Ok(Some(match RequestNote::of_seen(event)? {
+        Some(request) => Noted::Request(note, Box::new(request)),
+        None => Noted::Record(note),
+    }))
 }
 
 /// Applies notes in the order of the log, up to a position; those that were applied before are passed over.
@@ -108,19 +160,36 @@ pub(crate) fn apply_all(
     notes: Notes<Noted>,
     until: u64,
 ) -> Result<(), UnsealError> {
-    let (directory, looks) = (&mut index.directory, &mut index.looks);
+    let Index {
+        directory,
+        looks,
+        requests,
+    } = index;
     let (described, looked) = (directory.position(), looks.position());
+    let requested = requests.position();
     for (position, note) in notes {
-        match note {
-            Noted::Record(note) if position > described => {
-                note.apply(position, directory, streams)?;
+        let note = match note {
+            Noted::Look(look) => {
+                if position > looked {
+                    looks.apply(position, *look);
+                }
+                continue;
             }
-            Noted::Look(note) if position > looked => looks.apply(position, note),
-            Noted::Record(_) | Noted::Look(_) => {}
+            Noted::Request(note, request) => {
+                if position > requested {
+                    requests.apply(*request);
+                }
+                note
+            }
+            Noted::Record(note) => note,
+        };
+        if position > described {
+            note.apply(position, directory, streams)?;
         }
     }
     directory.advance(until);
     looks.advance(until);
+    requests.advance(until);
     Ok(())
 }
 
@@ -155,9 +224,15 @@ impl Batch {
 
     /// Returns what the directory needs of them.
     pub(crate) fn notes(&self) -> Notes<Noted> {
-        let note = |opened: &OpenedEvent| match LookNote::of(opened) {
-            Some(look) => Some(Noted::Look(look)),
-            None => Note::of(opened).map(Noted::Record),
+        let note = |opened: &OpenedEvent| {
+            if let Some(look) = LookNote::of(opened) {
+                return Some(Noted::Look(Box::new(look)));
+            }
+            let note = Note::of(opened)?;
+            Some(match RequestNote::of(opened) {
+                Some(request) => Noted::Request(note, Box::new(request)),
+                None => Noted::Record(note),
+            })
         };
         let events = self.events.iter();
         events

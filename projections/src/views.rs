@@ -12,16 +12,15 @@ use sokhoe_storage::Position;
 use tokio::sync::watch;
 
 use crate::answers::Answers;
-use crate::directory::{Found, Query, Snapshot};
+use crate::directory::{Found, Query};
 use crate::facts::{AllFacts, Facts};
 use crate::feed::{Ahead, Passed, RING_EVENTS_MAX, Ring, Wanted, read_log};
-use crate::looks::{Affected, LookRow, LooksAsked, LooksSnapshot, Signal};
+use crate::looks::{Affected, LookRow, LooksAsked, Signal};
 use crate::record_view::{
     AsOf, HistoryPage, RecordView, Shown, finished, history_page, position_of, record, shown,
 };
-use crate::runner::{
-    Beginning, DIRECTORY_SNAPSHOT, Index, LOOKS_SNAPSHOT, Noted, apply_all, from_zero, note, read,
-};
+use crate::requests::SubjectRequest;
+use crate::runner::{Beginning, Index, Noted, apply_all, from_zero, note, read};
 use crate::streams::{Streams, recorded};
 
 /// Memory that finished answers may take.
@@ -263,6 +262,15 @@ impl Views {
         read_lock(&self.0.index).looks.unreviewed().to_vec()
     }
 
+    /// Returns the requests of everybody who is part of a record, or of all people.
+    #[must_use]
+    pub fn requests(&self, person: Option<PersonId>) -> Vec<SubjectRequest> {
+        let registry = self.0.streams.opener().registry();
+        let people = person.map(|person| registry.members(person, None));
+        let index = read_lock(&self.0.index);
+        index.requests.of(people.as_deref())
+    }
+
     /// How many people the directory holds, retired ones included.
     #[must_use]
     pub fn people_count(&self) -> usize {
@@ -335,21 +343,11 @@ impl Views {
             return;
         }
         let index = read_lock(&self.0.index);
-        let (directory, looks) = (index.directory.snapshot(), index.looks.snapshot());
-        write_snapshots(self.0.streams.opener(), directory, &looks);
+        index.snapshots().write(self.0.streams.opener());
     }
 }
 
-fn write_snapshots(opener: &Opener, directory: Snapshot, looks: &LooksSnapshot) {
-    if let Some(bytes) = directory.encode() {
-        opener.write_cache(DIRECTORY_SNAPSHOT, &bytes);
-    }
-    if let Some(bytes) = looks.encode() {
-        opener.write_cache(LOOKS_SNAPSHOT, &bytes);
-    }
-}
-
-/// Snapshots of the directory while it goes on, so that a start after a crash has little to read again.
+/// Snapshots of the index while it goes on, so that a start after a crash has little to read again.
 #[derive(Debug)]
 struct Saving {
     last: u64,
@@ -366,11 +364,11 @@ impl Saving {
         if running || reached < due {
             return;
         }
-        let (directory, looks) = (index.directory.snapshot(), index.looks.snapshot());
+        let snapshots = index.snapshots();
         drop(index);
         let opener = inner.streams.opener().clone();
         let thread = std::thread::Builder::new().name("directory".into());
-        match thread.spawn(move || write_snapshots(&opener, directory, &looks)) {
+        match thread.spawn(move || snapshots.write(&opener)) {
             Ok(thread) => {
                 self.thread = Some(thread);
                 self.last = reached;

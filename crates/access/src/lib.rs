@@ -13,6 +13,7 @@
     )
 )]
 
+mod deadlines;
 mod decide;
 mod defaults;
 mod directive;
@@ -21,6 +22,7 @@ mod principal;
 mod rules;
 mod token;
 
+pub use deadlines::{AnswerTime, DEADLINES_VERSION, acknowledge_by, answer_by, answer_time};
 pub use decide::{
     Because, Decision, EmergencyGrant, Outcome, POLICY_VERSION, PersonFacts, Question, Sight,
     decide,

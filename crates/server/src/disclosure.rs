@@ -142,8 +142,7 @@ impl Visit {
         person: PersonId,
         through: Interface,
     ) -> Result<Allowed, Problem> {
-        let app = &self.shared.app;
-        let Some(facts) = app.facts(person).await? else {
+        let Some((survivor, position)) = self.shared.app.known(person) else {
             let absent = self.absent(purpose, through).await;
             return Err(match decision {
                 ReadDecision::Denied(denial) if absent.kind() == Kind::NotFound => denied(&denial),
@@ -153,13 +152,13 @@ impl Visit {
         let by = |rule: RuleId| DecidedBy {
             rules: vec![rule.to_string()],
             policy: POLICY_VERSION.to_owned(),
-            position: facts.position,
+            position,
             ..DecidedBy::default()
         };
         let (rule, problem) = match decision {
             ReadDecision::Permit { rule, filter } => {
                 return Ok(Allowed {
-                    person: facts.survivor,
+                    person: survivor,
                     filter,
                     purpose,
                     through,
@@ -169,7 +168,7 @@ impl Visit {
             ReadDecision::Hidden { rule } => (rule, Problem::not_found()),
             ReadDecision::Denied(denial) => (denial.rule, denied(&denial)),
         };
-        let refused = self.refuse(facts.survivor, purpose, through, by(rule));
+        let refused = self.refuse(survivor, purpose, through, by(rule));
         refused.await?;
         Err(problem)
     }
@@ -380,6 +379,14 @@ impl App {
             Some(facts) => Ok(facts),
             None => self.facts_at(person, None).await,
         }
+    }
+
+    /// Returns whose record a person's is, and the position that this is true at; `None` when nobody has that id.
+    fn known(&self, person: PersonId) -> Option<(PersonId, u64)> {
+        let opener = self.commands().opener();
+        let position = opener.reader().position().get();
+        let survivor = opener.registry().survivor(person, Some(position))?;
+        Some((survivor, position))
     }
 
     /// Writes looks down; returns once they are durable.

@@ -15,6 +15,8 @@ mod pages;
 mod parameters;
 mod people;
 mod proofs;
+mod requests;
+mod stated;
 
 pub(crate) use catalogue::unreadable;
 pub(crate) use health::{alive, opening};
@@ -142,6 +144,8 @@ const READERS: &[Role] = &[
 /// Who may change what all share; none of them reads records.
 const ADMINISTRATORS: &[Role] = &[Role::Admin, Role::Operator];
 
+/// Who sees requests of data subjects: their own, or all without what they say.
+const REQUEST_KEEPERS: &[Role] = &[Role::Citizen, Role::Guardian, Role::Auditor, Role::Admin];
 /// Who sees looks at all records.
 const AUDITORS: &[Role] = &[Role::Auditor];
 
@@ -250,6 +254,29 @@ pub(crate) static ROUTES: &[Route] = &[
             Role::ALL,
             "Says what somebody could see of a person, when, and by which rules",
             |v, r| Box::pin(looks::explain(v, r)),
+        )
+    },
+    Route {
+        parameters: &[
+            ("state", Place::Query, "of the queue: open, overdue or all"),
+            LIMIT,
+        ],
+        statuses: &[200, 400, 404, 503],
+        access: Access::Roles(REQUEST_KEEPERS),
+        ..get(
+            "/v1/requests",
+            "Shows requests of data subjects with their clocks: one's own, or the queue",
+            |v, r| Box::pin(requests::list(v, r)),
+        )
+    },
+    Route {
+        accepts: Some(JSON),
+        statuses: &[200, 201, 400, 404, 409, 413, 415, 422, 503],
+        ..post(
+            "/v1/requests",
+            &[Role::Citizen, Role::Guardian],
+            "Takes a request of a data subject",
+            |v, r| Box::pin(requests::make(v, r)),
         )
     },
     Route {

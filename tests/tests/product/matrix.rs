@@ -31,7 +31,7 @@ const STANDINGS: [&str; 10] = [
 ];
 
 /// Routes that are about no single person; every other one has its rows in the table.
-const ELSEWHERE: [&str; 25] = [
+const ELSEWHERE: [&str; 27] = [
     "GET /",
     "GET /checkpoint",
     "GET /docs",
@@ -47,6 +47,9 @@ const ELSEWHERE: [&str; 25] = [
     "GET /v1/audit/signals",
     "GET /v1/catalogue",
     "GET /v1/feed",
+    // One's own, or all of them without what they say.
+    "GET /v1/requests",
+    "POST /v1/requests",
     "POST /fhir/R4",
     "POST /v1/admin/heads",
     "POST /v1/admin/rebuild",

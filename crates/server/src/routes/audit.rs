@@ -37,7 +37,7 @@ pub(super) async fn accesses(visit: Visit, request: Request) -> Answer {
     let before = query.number("cursor")?.unwrap_or(u64::MAX);
     let limit = page_items(&visit, &query)?;
     let app = &visit.shared.app;
-    app.caught_up(&visit).await?;
+    caught_up(&visit).await?;
     let mut positions = app
         .views()
         .looks(&asked, before, limit + 1, |row| row.position);
@@ -74,7 +74,7 @@ pub(super) async fn affected(visit: Visit, request: Request) -> Answer {
     let skipped = query.number("cursor")?.unwrap_or(0);
     let limit = page_items(&visit, &query)?;
     let app = &visit.shared.app;
-    app.caught_up(&visit).await?;
+    caught_up(&visit).await?;
     let all = app.off_thread(move |app| Ok(app.views().affected(&asked)));
     let all = all.await?;
     let skip = usize::try_from(skipped).unwrap_or(usize::MAX);
@@ -107,7 +107,7 @@ pub(super) async fn signals(visit: Visit, request: Request) -> Answer {
     let asked = asked(&query)?;
     let limit = page_items(&visit, &query)?;
     let app = &visit.shared.app;
-    app.caught_up(&visit).await?;
+    caught_up(&visit).await?;
     let found = app.off_thread(move |app| Ok(app.views().signals(&asked)));
     let items: Vec<Value> = found.await?.iter().take(limit).map(signal).collect();
     answer(&visit, items, None).await
@@ -147,7 +147,7 @@ pub(super) async fn reviews(visit: Visit, request: Request) -> Answer {
     let query = Query::parse(request.uri().query(), &["limit"])?;
     let limit = page_items(&visit, &query)?;
     let app = &visit.shared.app;
-    app.caught_up(&visit).await?;
+    caught_up(&visit).await?;
     let open = app.views().unreviewed();
     let positions = open.iter().take(limit).map(|(position, _)| *position);
     let found = app.opened(positions.collect()).await?;
@@ -195,7 +195,7 @@ pub(super) async fn review(visit: Visit, request: Request) -> Answer {
 }
 
 /// Writes down that an auditor asked, then answers.
-async fn answer(visit: &Visit, items: Vec<Value>, next: Option<String>) -> Answer {
+pub(super) async fn answer(visit: &Visit, items: Vec<Value>, next: Option<String>) -> Answer {
     let app = &visit.shared.app;
     let position = app.standing().durable;
     let extent = Extent {
@@ -263,14 +263,14 @@ fn without_cursor(raw: &str) -> String {
     kept.fold(String::new(), |all, pair| all + pair + "&")
 }
 
-impl App {
-    /// Waits until the looks that are durable are among those that can be found.
-    async fn caught_up(&self, visit: &Visit) -> Result<(), Problem> {
-        let durable = self.standing().durable;
-        self.at_least(durable, visit.shared.limits.at_least_timeout)
-            .await
-    }
+/// Waits until what is durable is among what can be found.
+pub(super) async fn caught_up(visit: &Visit) -> Result<(), Problem> {
+    let (app, limits) = (&visit.shared.app, &visit.shared.limits);
+    let durable = app.standing().durable;
+    app.at_least(durable, limits.at_least_timeout).await
+}
 
+impl App {
     /// Opens events by their positions.
     async fn opened(
         &self,

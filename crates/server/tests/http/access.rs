@@ -550,3 +550,70 @@ async fn somebody_absent_is_answered_like_somebody_of_whom_nothing_is_seen() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_a_clock_until_it_is_refused_with_a_ground_or_done() {
+    let (house, person) = with_person().await;
+    let own = async |what: &str, body: &Value| ask(&house, citizen(&person), what, &[], body).await;
+    let wrong = own("POST /v1/requests", &json!({"right": "forget"})).await;
+    assert_eq!(
+        (wrong.status, &wrong.json()["errors"][0]["pointer"]),
+        (422, &json!("/right"))
+    );
+    let asked = json!({"right": "view", "statement": "Xin bản sao"});
+    let made = own("POST /v1/requests", &asked).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let listed = own("GET /v1/requests", &Value::Null).await.json();
+    let item = &listed["items"][0];
+    assert_eq!(
+        (&item["state"], &item["statement"]),
+        (&json!("due"), &json!("Xin bản sao"))
+    );
+    let id = item["request_id"].as_str().unwrap().to_owned();
+
+    let decide = async |number: u32, decision: &str, ground: Value| {
+        let mut data = json!({"request_id": id, "decision": decision});
+        if !ground.is_null() {
+            data["ground"] = ground;
+        }
+        let event = json!({"event_id": event_id(number), "person": identified(1), "kind": "request_decided",
+            "occurred_at": "2026-11-02", "data": data});
+        append(&house, &event).await.status
+    };
+    assert_eq!(decide(60, "extended", Value::Null).await, 422, "why?");
+    assert_eq!(decide(61, "extended", json!("hồ sơ giấy")).await, 201);
+    let queue = async |state: &str| {
+        let what = format!("GET /v1/requests?state={state}");
+        ask(&house, claims(Role::Auditor), &what, &[], &Value::Null)
+            .await
+            .json()["items"]
+            .clone()
+    };
+    let open = queue("open").await;
+    assert_eq!(
+        (&open[0]["state"], &open[0]["person_id"]),
+        (&json!("extended"), &json!(person))
+    );
+    assert!(
+        !open.to_string().contains("bản sao"),
+        "auditors do not read what people say"
+    );
+    assert_eq!(queue("overdue").await, json!([]));
+    let month = 31 * 86_400_000_000;
+    house
+        .clock
+        .fetch_add(month, std::sync::atomic::Ordering::Relaxed);
+    let late = Claims {
+        expires_at_s: crate::house::NOW_S + 40 * 86_400,
+        ..claims(Role::Auditor)
+    };
+    let overdue = ask(
+        &house,
+        late,
+        "GET /v1/requests?state=overdue",
+        &[],
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(overdue.json()["items"][0]["state"], "overdue");
+}
