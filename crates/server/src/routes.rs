@@ -400,6 +400,22 @@ pub(crate) static ROUTES: &[Route] = &[
     Route {
         family: Family::Fhir,
         answers_with: "application/fhir+json",
+        parameters: &[
+            ("patient", Place::Query, "whose looks: the id of a person"),
+            ("_count", Place::Query, "resources of a page"),
+            CURSOR,
+        ],
+        statuses: &[200, 400, 403, 404, 503],
+        access: Access::Roles(Role::ALL),
+        ..get(
+            "/fhir/R4/AuditEvent",
+            "Shows who looked at a record, as AuditEvents after IHE BALP",
+            |v, r| Box::pin(looks::audit_events(v, r)),
+        )
+    },
+    Route {
+        family: Family::Fhir,
+        answers_with: "application/fhir+json",
         parameters: &[PURPOSE, REASON],
         statuses: &[200, 400, 403, 404, 410, 503],
         access: Access::Roles(Role::ALL),

@@ -258,6 +258,10 @@ fn knock(request: Request<'_>, (path, method): &(String, String), person: &Perso
             "/fhir/R4/{type}/{id}",
             &format!("/fhir/R4/Condition/{entry}"),
         )
+        .replace(
+            "/fhir/R4/AuditEvent",
+            &format!("/fhir/R4/AuditEvent?patient={}", person.id),
+        )
         .replace("{id}", &person.id)
         .replace("{consent_id}", "none")
         .replace("{event_id}", &entry);

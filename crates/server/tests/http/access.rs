@@ -617,3 +617,32 @@ async fn a_request_has_a_clock_until_it_is_refused_with_a_ground_or_done() {
     .await;
     assert_eq!(overdue.json()["items"][0]["state"], "overdue");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_come_as_audit_events_page_by_page() {
+    let (house, person) = with_person().await;
+    read(&house, claims(Role::Hospital), &person, &[TREAT]).await;
+    read(&house, claims(Role::Researcher), &person, &[]).await;
+    let path = format!("GET /fhir/R4/AuditEvent?patient=Patient/{person}&_count=1");
+    let first = ask(&house, citizen(&person), &path, &[], &Value::Null)
+        .await
+        .json();
+    assert_eq!(first["entry"][0]["resource"]["outcome"], "4");
+    let next = first["link"][0]["url"].as_str().unwrap();
+    let next = format!("GET /fhir/R4/{next}");
+    let second = ask(&house, citizen(&person), &next, &[], &Value::Null)
+        .await
+        .json();
+    assert_eq!(second["entry"][0]["resource"]["outcome"], "0");
+    let refused = ask(&house, clinician(), &path, &[TREAT], &Value::Null).await;
+    assert_eq!(refused.status, 403);
+    let unnamed = ask(
+        &house,
+        citizen(&person),
+        "GET /fhir/R4/AuditEvent",
+        &[],
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(unnamed.status, 400);
+}
