@@ -1,6 +1,6 @@
 //! Who asks, for what purpose, and what they may: principals, tokens and the rules.
 //!
-//! Owns the roles, the purposes, the built-in issuer's tokens and every allow or deny rule with its stable id.
+//! Owns the roles, the purposes, tokens and whose are believed, and every allow or deny rule with its stable id.
 //! Refuses HTTP, clocks, randomness and I/O: the time of a check and a token's id are passed in, a decision is a value.
 //! Invariant: what no rule permits is denied.
 #![cfg_attr(
@@ -20,6 +20,7 @@ mod directive;
 mod policy;
 mod principal;
 mod rules;
+mod system;
 mod token;
 
 pub use deadlines::{AnswerTime, DEADLINES_VERSION, acknowledge_by, answer_by, answer_time};
@@ -41,4 +42,9 @@ pub use rules::{
     APPEND_RULES, AppendRule, Kinds, LOOKS_RULES, PROVE_RULES, READ_RULES, ReadRule, RuleId, Scope,
     rule_says, rules_table,
 };
-pub use token::{AUDIENCE, Claims, ISSUER, Issuer, SKEW_S, TOKEN_BYTES_MAX, TokenError, Verifier};
+pub use system::{SystemAccount, SystemError};
+pub use token::{
+    AUDIENCE, Algorithm, Claims, ISSUER, Issuer, KEY_SET_BYTES_MAX, KeySet, KeySetError, Provider,
+    ProviderTerms, REVOKED_BYTES_MAX, Revoked, RevokedError, SKEW_S, TOKEN_BYTES_MAX, TermsError,
+    TokenError, Trust, Verifier,
+};

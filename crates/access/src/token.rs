@@ -1,30 +1,45 @@
-//! The built-in issuer's tokens: Ed25519 JWTs, made and verified.
+//! Tokens: those of the built-in issuer, made and verified, and those of OpenID providers, verified.
 //!
-//! Owns the token's exact shape: `alg` is `EdDSA` and nothing else, one issuer, one audience, integer times.
-//! Refuses clocks and randomness: the present second and the token's id are passed in.
-//! Invariant: no claim is looked at before the signature over it has been verified.
+//! Owns the exact shape of a token: an algorithm that is fixed for its issuer, one issuer, one audience, integer times.
+//! Refuses clocks, randomness and I/O: the present second, a token's id and the contents of files are passed in.
+//! Invariant: no claim is believed before the signature over it has been verified; `iss` alone is read before, to
+//! choose whose keys to verify it with.
+
+mod claims;
+mod keys;
+mod provider;
+mod trust;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sokhoe_record::PersonId;
 use thiserror::Error;
 
-use crate::principal::{Principal, Role, sender_of};
+use crate::principal::{Principal, Role};
+use claims::{Expected, OneOrMany, WireClaims, principal_at, principal_of};
+pub use keys::{Algorithm, KEY_SET_BYTES_MAX, KeySet, KeySetError};
+pub use provider::{Provider, ProviderTerms, TermsError};
+pub use trust::{REVOKED_BYTES_MAX, Revoked, RevokedError, Trust};
 
-/// The issuer that tokens name.
+/// The issuer that tokens of the built-in issuer name.
 pub const ISSUER: &str = "sokhoe";
-/// The audience that tokens name.
+/// The audience that tokens of the built-in issuer name.
 pub const AUDIENCE: &str = "sokhoe";
 /// How far two clocks may be apart, in seconds, when a token begins or ends.
 pub const SKEW_S: i64 = 60;
 /// The longest token that is looked at, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 4096;
-/// The longest text of one claim, in bytes.
-const CLAIM_BYTES_MAX: usize = 256;
 
 const HEADER: &str = r#"{"alg":"EdDSA","typ":"JWT"}"#;
+/// What the built-in issuer's tokens say of themselves.
+const BUILT_IN: Expected<'static> = Expected {
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    audiences: false,
+    account_prefix: "",
+};
 
 /// Why a token was not accepted; none of the messages repeats the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -35,9 +50,12 @@ pub enum TokenError {
     /// Longer than [`TOKEN_BYTES_MAX`].
     #[error("the token is too long")]
     TooLong,
-    /// Any other algorithm than `EdDSA`, `none` included.
-    #[error("the token's algorithm is not EdDSA")]
+    /// Any other algorithm than the issuer's own, `none` included.
+    #[error("the token's algorithm is not one that its issuer signs with")]
     Algorithm,
+    /// No key of the issuer has the name that the token says, or it says none and there are several.
+    #[error("the token is signed with a key that is not among its issuer's")]
+    UnknownKey,
     /// The signature does not belong to these bytes and this issuer's key.
     #[error("the token's signature does not hold")]
     Signature,
@@ -53,6 +71,23 @@ pub enum TokenError {
     /// Meant for another service.
     #[error("the token is for another audience")]
     ForeignAudience,
+    /// More than one facility, between which nobody could choose.
+    #[error(
+        "the token names several facilities in the claim facility: ask for one that names the facility you act for"
+    )]
+    SeveralFacilities,
+    /// The provider may not say this of anybody.
+    #[error("the token's issuer may not vouch for its claim {claim}")]
+    NotVouched {
+        /// The claim's name.
+        claim: &'static str,
+    },
+    /// The role needs a second factor, and the provider does not say that there was one.
+    #[error("the role needs a sign-in with a second factor, stated in the claim amr or acr")]
+    OneFactor,
+    /// The token's id is on the list of those taken back.
+    #[error("the token has been revoked")]
+    Revoked,
     /// A required claim is missing.
     #[error("the token lacks the claim {claim}")]
     MissingClaim {
@@ -97,25 +132,6 @@ struct WireHeader {
     typ: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, Default)]
-struct WireClaims {
-    iss: Option<String>,
-    aud: Option<String>,
-    sub: Option<String>,
-    exp: Option<i64>,
-    nbf: Option<i64>,
-    jti: Option<String>,
-    role: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    facility: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jurisdiction: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    person: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    study: Option<String>,
-}
-
 /// The built-in issuer: signs tokens with one Ed25519 key.
 pub struct Issuer {
     key: Ed25519KeyPair,
@@ -155,19 +171,21 @@ impl Issuer {
     pub fn issue(&self, claims: &Claims) -> Result<String, TokenError> {
         let wire = WireClaims {
             iss: Some(ISSUER.to_owned()),
-            aud: Some(AUDIENCE.to_owned()),
+            aud: Some(OneOrMany::One(AUDIENCE.to_owned())),
             sub: Some(claims.sub.clone()),
             exp: Some(claims.expires_at_s),
             nbf: Some(claims.not_before_s),
             jti: Some(claims.jti.clone()),
             role: Some(claims.role.word().to_owned()),
-            facility: claims.facility.clone(),
+            facility: claims.facility.clone().map(OneOrMany::One),
             jurisdiction: claims.jurisdiction.clone(),
             person: claims.person.map(|person| person.to_string()),
             study: claims.study.clone(),
+            amr: None,
+            acr: None,
         };
         let body = serde_json::to_string(&wire).map_err(|_| TokenError::Malformed)?;
-        principal_of(wire)?;
+        principal_of(wire, BUILT_IN)?;
         Ok(self.sign(HEADER, &body))
     }
 
@@ -202,22 +220,43 @@ impl Verifier {
     /// # Errors
     /// [`TokenError`] says which check failed first: shape, algorithm, signature, issuer, audience, times, claims.
     pub fn verify(&self, token: &str, now_s: i64) -> Result<Principal, TokenError> {
+        self.verify_parts(&Parts::of(token)?, now_s)
+    }
+
+    fn verify_parts(&self, parts: &Parts<'_>, now_s: i64) -> Result<Principal, TokenError> {
+        check_header(&decode(parts.header)?)?;
+        let body = decode(parts.body)?;
+        let signature = decode(parts.signature)?;
+        UnparsedPublicKey::new(&ED25519, &self.public_key)
+            .verify(parts.signed.as_bytes(), &signature)
+            .map_err(|_| TokenError::Signature)?;
+        let wire: WireClaims = serde_json::from_slice(&body).map_err(|_| TokenError::Malformed)?;
+        principal_at(wire, BUILT_IN, now_s)
+    }
+}
+
+/// A token taken apart, nothing of it decoded.
+struct Parts<'a> {
+    header: &'a str,
+    body: &'a str,
+    signature: &'a str,
+    /// Header and body, over which the signature is.
+    signed: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenError::TooLong);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, body) = signed.split_once('.').ok_or(TokenError::Malformed)?;
-        check_header(&decode(header)?)?;
-        let body = decode(body)?;
-        let signature = decode(signature)?;
-        UnparsedPublicKey::new(&ED25519, &self.public_key)
-            .verify(signed.as_bytes(), &signature)
-            .map_err(|_| TokenError::Signature)?;
-        let wire: WireClaims = serde_json::from_slice(&body).map_err(|_| TokenError::Malformed)?;
-        let not_before_s = wire.nbf;
-        let principal = principal_of(wire)?;
-        check_times(not_before_s, principal.expires_at_s, now_s)?;
-        Ok(principal)
+        Ok(Self {
+            header,
+            body,
+            signature,
+            signed,
+        })
     }
 }
 
@@ -235,76 +274,6 @@ fn check_header(bytes: &[u8]) -> Result<(), TokenError> {
     match header.typ.as_deref() {
         None | Some("JWT") => Ok(()),
         Some(_) => Err(TokenError::Malformed),
-    }
-}
-
-fn check_times(nbf: Option<i64>, exp: i64, now_s: i64) -> Result<(), TokenError> {
-    let not_before_s = nbf.ok_or(TokenError::MissingClaim { claim: "nbf" })?;
-    if now_s >= exp.saturating_add(SKEW_S) {
-        return Err(TokenError::Expired);
-    }
-    if now_s < not_before_s.saturating_sub(SKEW_S) {
-        return Err(TokenError::NotYet);
-    }
-    Ok(())
-}
-
-/// Reads the claims as a principal; the one place where a claim becomes a value.
-fn principal_of(wire: WireClaims) -> Result<Principal, TokenError> {
-    if required(wire.iss, "iss")? != ISSUER {
-        return Err(TokenError::ForeignIssuer);
-    }
-    if required(wire.aud, "aud")? != AUDIENCE {
-        return Err(TokenError::ForeignAudience);
-    }
-    let sub = required(wire.sub, "sub")?;
-    let expires_at_s = wire.exp.ok_or(TokenError::MissingClaim { claim: "exp" })?;
-    wire.nbf.ok_or(TokenError::MissingClaim { claim: "nbf" })?;
-    let jti = required(wire.jti, "jti")?;
-    let role = required(wire.role, "role")?;
-    let role: Role = role
-        .parse()
-        .map_err(|_| TokenError::BadClaim { claim: "role" })?;
-    let facility = optional(wire.facility, "facility")?;
-    let person = match optional(wire.person, "person")? {
-        Some(text) => Some(
-            text.parse()
-                .map_err(|_| TokenError::BadClaim { claim: "person" })?,
-        ),
-        None => None,
-    };
-    if role.staff() && facility.is_none() {
-        return Err(TokenError::MissingClaim { claim: "facility" });
-    }
-    if matches!(role, Role::Citizen | Role::Guardian) && person.is_none() {
-        return Err(TokenError::MissingClaim { claim: "person" });
-    }
-    Ok(Principal {
-        sender: sender_of(role, facility.as_deref(), &sub),
-        sub,
-        role,
-        facility,
-        jurisdiction: optional(wire.jurisdiction, "jurisdiction")?,
-        person,
-        study: optional(wire.study, "study")?,
-        jti,
-        expires_at_s,
-    })
-}
-
-fn required(claim: Option<String>, name: &'static str) -> Result<String, TokenError> {
-    optional(claim, name)?.ok_or(TokenError::MissingClaim { claim: name })
-}
-
-fn optional(claim: Option<String>, name: &'static str) -> Result<Option<String>, TokenError> {
-    match claim {
-        Some(text) if text.is_empty() || text.len() > CLAIM_BYTES_MAX => {
-            Err(TokenError::BadClaim { claim: name })
-        }
-        Some(text) if text.chars().any(char::is_control) => {
-            Err(TokenError::BadClaim { claim: name })
-        }
-        other => Ok(other),
     }
 }
 

@@ -1,12 +1,14 @@
 //! The configuration: file, environment and flags made into one checked value. An error names where the
 //! wrong value stands (file and key, variable, or flag); an unknown key is refused, never ignored.
 
+mod providers;
 mod settings;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use sokhoe_server::Limits;
+use sokhoe_server::{Limits, TlsFiles, TrustFiles};
 
 use crate::environment::Environment;
 use crate::failure::usage;
@@ -37,6 +39,10 @@ pub(crate) struct Config {
     pub(crate) log_format: LogFormat,
     /// Which log lines are written.
     pub(crate) log_filter: String,
+    /// The server's certificate; without one it listens on loopback only.
+    pub(crate) tls: Option<TlsFiles>,
+    /// Whose tokens the server believes besides those of the built-in issuer.
+    pub(crate) trust: TrustFiles,
     /// The server's limits.
     pub(crate) limits: Limits,
     /// What data folders are opened on.
@@ -65,10 +71,12 @@ impl Config {
         settings::read_limits(&settings, &mut limits)?;
         let listen: SocketAddr =
             settings.parse("listen", "an address and port, as 127.0.0.1:8080")?;
-        if !listen.ip().is_loopback() {
+        let tls = tls::read(&settings)?;
+        if !listen.ip().is_loopback() && tls.is_none() {
             return Err(settings.wrong(
                 "listen",
-                "a loopback address (127.0.0.1 or ::1): until the server speaks TLS it listens nowhere else",
+                "a loopback address (127.0.0.1 or ::1), or TLS, without which the server listens nowhere else: \
+                 set tls.certificate and tls.key",
             ));
         }
         Ok(Self {
@@ -81,11 +89,21 @@ impl Config {
                 _ => return Err(settings.wrong("log.format", "human or json")),
             },
             log_filter: settings.text("log.filter").to_owned(),
+            trust: TrustFiles {
+                providers: providers::read(&settings)?,
+                revoked: settings.path("tokens.revoked"),
+            },
+            tls,
             limits,
             platform: environment.platform.clone(),
             unknown_variables: settings::unknown_variables(environment),
             effective: settings.effective(),
         })
+    }
+
+    /// How the server's addresses begin.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// The data folder and the key folder that belongs to it.

@@ -1,75 +1,98 @@
-//! From a request's bearer token to its principal, with a memory of tokens already verified.
+//! From a request's bearer token, or its connection's certificate, to its principal, with a memory of tokens already
+//! verified.
 //!
 //! Verifying costs about 60 µs, remembering well under one. Only successes are remembered, under the token's digest,
-//! never past the token's end; tokens themselves are not kept.
+//! never past the token's end nor past a change of keys or revoked ids; tokens themselves are not kept.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, header};
-use sokhoe_access::{Principal, SKEW_S, Verifier};
+use sokhoe_access::{Principal, SKEW_S, Trust};
 
 use crate::error::Problem;
+use crate::guard::Certified;
 use crate::metrics::{Metrics, TokenSeen};
 
 /// Verifies tokens and remembers the ones that held.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    verifier: Verifier,
     remembered_max: usize,
-    remembered: RwLock<HashMap<[u8; 32], Arc<Principal>>>,
+    known: RwLock<Known>,
+}
+
+/// Under one lock, so that nothing is remembered of a trust that was replaced meanwhile.
+#[derive(Debug)]
+struct Known {
+    trust: Arc<Trust>,
+    remembered: HashMap<[u8; 32], Arc<Principal>>,
 }
 
 impl Tokens {
-    pub(crate) fn new(verifier: Verifier, remembered_max: usize) -> Self {
+    pub(crate) fn new(trust: Trust, remembered_max: usize) -> Self {
         Self {
-            verifier,
             remembered_max,
-            remembered: RwLock::default(),
+            known: RwLock::new(Known {
+                trust: Arc::new(trust),
+                remembered: HashMap::new(),
+            }),
         }
     }
 
-    /// Returns who the request speaks for.
+    /// Believes others from now on; every token is looked at again.
+    pub(crate) fn trust_anew(&self, trust: Trust) {
+        let mut known = self.write();
+        known.trust = Arc::new(trust);
+        known.remembered.clear();
+    }
+
+    /// Returns who the request speaks for: by its token, or without one by the certificate of its connection.
     pub(crate) fn principal(
         &self,
-        headers: &HeaderMap,
+        request: &Request,
         now_s: i64,
         metrics: &Metrics,
     ) -> Result<Arc<Principal>, Problem> {
+        let headers = request.headers();
+        if let Some(Certified(principal)) = request.extensions().get()
+            && !headers.contains_key(header::AUTHORIZATION)
+        {
+            return Ok(Arc::clone(principal));
+        }
         let token = bearer(headers)?;
         let key = *blake3::hash(token.as_bytes()).as_bytes();
-        if let Some(principal) = self.recall(&key, now_s) {
-            metrics.token(TokenSeen::Remembered);
-            return Ok(principal);
-        }
-        match self.verifier.verify(token, now_s) {
+        let trust = {
+            let known = self.read();
+            let remembered = known.remembered.get(&key);
+            if let Some(principal) = remembered.filter(|principal| lives(principal, now_s)) {
+                metrics.token(TokenSeen::Remembered);
+                return Ok(Arc::clone(principal));
+            }
+            Arc::clone(&known.trust)
+        };
+        match trust.verify(token, now_s) {
             Ok(principal) => {
                 metrics.token(TokenSeen::Verified);
                 let principal = Arc::new(principal);
-                self.remember(key, Arc::clone(&principal), now_s);
+                self.remember(&trust, key, Arc::clone(&principal), now_s);
                 Ok(principal)
             }
             Err(error) => {
                 metrics.token(TokenSeen::Refused);
-                Err(Problem::unauthenticated(error.to_string()))
+                let because = error.to_string();
+                tracing::info!(because, "a token was refused");
+                Err(Problem::unauthenticated(because))
             }
         }
     }
 
-    fn recall(&self, key: &[u8; 32], now_s: i64) -> Option<Arc<Principal>> {
-        let remembered = self
-            .remembered
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        let principal = remembered.get(key)?;
-        lives(principal, now_s).then(|| Arc::clone(principal))
-    }
-
-    fn remember(&self, key: [u8; 32], principal: Arc<Principal>, now_s: i64) {
-        let mut remembered = self
-            .remembered
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+    fn remember(&self, trust: &Arc<Trust>, key: [u8; 32], principal: Arc<Principal>, now_s: i64) {
+        let mut known = self.write();
+        if !Arc::ptr_eq(&known.trust, trust) {
+            return;
+        }
+        let remembered = &mut known.remembered;
         if remembered.len() >= self.remembered_max {
             remembered.retain(|_, principal| lives(principal, now_s));
         }
@@ -82,6 +105,14 @@ impl Tokens {
             });
         }
         remembered.insert(key, principal);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,7 +145,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use sokhoe_access::{Claims, Issuer, Role};
+    use sokhoe_access::{Claims, Issuer, Revoked, Role};
 
     use super::*;
     use crate::error::Kind;
@@ -136,18 +167,51 @@ mod tests {
         Issuer::from_seed(&[7; 32]).issue(&claims).unwrap()
     }
 
-    fn with(value: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.append(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-        headers
+    fn with(value: &str) -> Request {
+        let mut request = Request::default();
+        let value = HeaderValue::from_str(value).unwrap();
+        request.headers_mut().append(header::AUTHORIZATION, value);
+        request
     }
 
     fn tokens(remembered_max: usize) -> (Tokens, Metrics) {
-        let verifier = Issuer::from_seed(&[7; 32]).verifier();
+        let trust = trust(Revoked::default());
         (
-            Tokens::new(verifier, remembered_max),
+            Tokens::new(trust, remembered_max),
             Metrics::new(std::iter::empty()),
         )
+    }
+
+    fn trust(revoked: Revoked) -> Trust {
+        let built_in = Issuer::from_seed(&[7; 32]).verifier();
+        Trust::new(built_in, Vec::new(), Arc::new(revoked))
+    }
+
+    #[test]
+    fn a_remembered_token_that_is_revoked_is_refused_from_then_on() {
+        let (tokens, metrics) = tokens(10);
+        let (one, other) = (
+            with(&format!("Bearer {}", token(1))),
+            with(&format!("Bearer {}", token(2))),
+        );
+        assert!(tokens.principal(&one, NOW_S, &metrics).is_ok());
+        tokens.trust_anew(trust(Revoked::parse(b"1\n").unwrap()));
+        let refused = tokens.principal(&one, NOW_S, &metrics).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Unauthenticated);
+        assert!(tokens.principal(&other, NOW_S, &metrics).is_ok());
+        tokens.trust_anew(trust(Revoked::default()));
+        assert!(tokens.principal(&one, NOW_S, &metrics).is_ok());
+    }
+
+    #[test]
+    fn what_was_verified_under_an_older_trust_is_not_remembered() {
+        let (tokens, metrics) = tokens(10);
+        let before = Arc::clone(&tokens.read().trust);
+        let headers = with(&format!("Bearer {}", token(1)));
+        let principal = tokens.principal(&headers, NOW_S, &metrics).unwrap();
+        tokens.trust_anew(trust(Revoked::parse(b"1\n").unwrap()));
+        tokens.remember(&before, [0; 32], principal, NOW_S);
+        assert!(tokens.read().remembered.is_empty());
     }
 
     #[test]
@@ -163,12 +227,35 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_speaks_where_no_token_does() {
+        let (tokens, metrics) = tokens(10);
+        let account = sokhoe_access::SystemAccount {
+            name: "his.example.vn".to_owned(),
+            account: "by-certificate".to_owned(),
+            role: Role::Hospital,
+            facility: Some("99001".to_owned()),
+        };
+        let certified = |mut request: Request| {
+            let system = Certified(Arc::new(account.principal()));
+            request.extensions_mut().insert(system);
+            tokens.principal(&request, NOW_S, &metrics)
+        };
+        assert_eq!(certified(Request::default()).unwrap().sub, "by-certificate");
+        let both = certified(with(&format!("Bearer {}", token(1))));
+        assert_eq!(both.unwrap().sub, "his");
+        assert!(
+            certified(with("Bearer x.y.z")).is_err(),
+            "no way round a bad token"
+        );
+    }
+
+    #[test]
     fn the_memory_is_bounded() {
         let (tokens, metrics) = tokens(4);
         for jti in 0..20 {
             let headers = with(&format!("bearer {}", token(jti)));
             assert!(tokens.principal(&headers, NOW_S, &metrics).is_ok());
-            assert!(tokens.remembered.read().unwrap().len() <= 4);
+            assert!(tokens.read().remembered.len() <= 4);
         }
     }
 
@@ -176,9 +263,11 @@ mod tests {
     fn anything_but_one_bearer_token_is_refused() {
         let (tokens, metrics) = tokens(4);
         let mut twice = with(&format!("Bearer {}", token(1)));
-        twice.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
+        twice
+            .headers_mut()
+            .append(header::AUTHORIZATION, HeaderValue::from_static("Bearer x"));
         let all = [
-            HeaderMap::new(),
+            Request::default(),
             with("Basic eDp5"),
             with("Bearer"),
             with("Bearer x.y.z"),

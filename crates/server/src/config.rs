@@ -1,15 +1,24 @@
-//! What the server is told at its start: address and limits.
+//! What the server is told at its start: address, whose tokens to believe, limits.
 //!
 //! Every limit has its name and reason here; `/openapi.json` publishes them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::tls::TlsFiles;
+use crate::trust::TrustFiles;
+
 /// How the server listens and what it bears.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// Where to listen; loopback only, port 0 for any free one.
+    /// Where to listen; loopback only unless there is TLS, port 0 for any free one.
     pub listen: SocketAddr,
+    /// The certificate, for a server that speaks TLS and nothing else.
+    pub tls: Option<TlsFiles>,
+    /// Whose tokens are believed besides those of the built-in issuer.
+    pub trust: TrustFiles,
+    /// How often files of the configuration are looked at for changes.
+    pub reload_every: Duration,
     /// What one caller may cost.
     pub limits: Limits,
 }
@@ -18,6 +27,9 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            tls: None,
+            trust: TrustFiles::default(),
+            reload_every: Duration::from_secs(2),
             limits: Limits::default(),
         }
     }

@@ -228,9 +228,7 @@ fn admit(
         }
         Access::Roles(roles) => {
             let now_s = shared.app.now_s();
-            let principal = shared
-                .tokens
-                .principal(request.headers(), now_s, &shared.metrics)?;
+            let principal = shared.tokens.principal(request, now_s, &shared.metrics)?;
             if !roles.contains(&principal.role) {
                 let detail = "the token's role has no business here";
                 return Err(Problem::new(Kind::Forbidden, detail));
@@ -249,6 +247,10 @@ fn admit(
 /// Where a connection comes from; set by the accept loop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// The system that a connection's certificate speaks for; set by the accept loop.
+#[derive(Debug, Clone)]
+pub(crate) struct Certified(pub(crate) Arc<Principal>);
 
 fn own(parameters: RawPathParams) -> Vec<(Arc<str>, Arc<str>)> {
     parameters

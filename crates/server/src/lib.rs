@@ -32,11 +32,15 @@ mod query;
 mod resources;
 mod routes;
 mod search;
+mod tls;
+mod trust;
+mod watched;
 mod words;
 
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use sokhoe_storage::LastStep;
 use tokio::sync::{Semaphore, watch};
@@ -44,12 +48,18 @@ use tokio::sync::{Semaphore, watch};
 pub use accept::{Handle, StartError};
 pub use app::App;
 pub use config::{Limits, ServerConfig};
+pub use tls::{ClientCertificates, ClientNeed, TlsError, TlsFiles};
+pub use trust::{ProviderFile, TrustError, TrustFiles};
+pub use watched::FileError;
 
+use crate::accept::Entrance;
 use crate::auth::Tokens;
 use crate::guard::Shared;
 use crate::metrics::Metrics;
 use crate::opening::Door;
 use crate::routes::ROUTES;
+use crate::tls::TlsKeeper;
+use crate::trust::TrustKeeper;
 
 /// The server, which exists only as a started [`Handle`].
 #[derive(Debug)]
@@ -59,7 +69,7 @@ impl Server {
     /// Binds the address and serves until the handle is shut down or dropped.
     ///
     /// # Errors
-    /// Addresses beyond loopback, and those that the system refuses.
+    /// Addresses beyond loopback, those that the system refuses, and files of the configuration that say nothing usable.
     pub async fn start(config: ServerConfig, app: App) -> Result<Handle, StartError> {
         let listening = Self::listen(config, LastStep::default()).await?;
         Ok(listening.serve(app))
@@ -72,26 +82,35 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn listen(config: ServerConfig, last: LastStep) -> Result<Listening, StartError> {
+        let trust = TrustKeeper::open(&config.trust)?;
+        let tls = config.tls.as_ref().map(TlsKeeper::open).transpose()?;
+        let (certificates, handshakes) = tls.unzip();
         let limits = config.limits;
-        let bound = accept::bind(config.listen).await?;
+        let bound = accept::bind(config.listen, handshakes.as_ref()).await?;
         let address = bound.1;
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
         let (stop, closing) = watch::channel(false);
         let door = Door::closed(last, limits.opening_timeout);
         let stopping = (stop, closing.clone());
-        let handle = accept::start(
-            bound,
-            stopping,
-            limits.clone(),
-            door.clone(),
-            Arc::clone(&metrics),
-        );
+        let entrance = Entrance {
+            handshakes,
+            door: door.clone(),
+            metrics: Arc::clone(&metrics),
+            limits: limits.clone(),
+        };
+        let mut handle = accept::start(bound, stopping, entrance);
+        if let Some(certificates) = certificates {
+            let (metrics, closing) = (Arc::clone(&metrics), closing.clone());
+            handle.tend(certificates.keep(metrics, config.reload_every, closing));
+        }
         Ok(Listening {
             handle,
             door,
             limits,
             metrics,
+            trust,
+            reload_every: config.reload_every,
             closing,
             address,
         })
@@ -105,6 +124,8 @@ pub struct Listening {
     door: Door,
     limits: Limits,
     metrics: Arc<Metrics>,
+    trust: TrustKeeper,
+    reload_every: Duration,
     closing: watch::Receiver<bool>,
     address: SocketAddr,
 }
@@ -118,11 +139,12 @@ impl Listening {
 
     /// Serves an open house, those first who wait for it.
     #[must_use]
-    pub fn serve(self, app: App) -> Handle {
+    pub fn serve(mut self, app: App) -> Handle {
         if let Err(error) = app.commands().tree() {
             // Events are taken and read all the same; whoever asks for a proof has it tried again.
             tracing::error!(%error, "the log's tree cannot be kept on disk");
         }
+        let trust = self.trust.trust(app.verifier().clone());
         let limits = self.limits;
         let log_id = app.commands().opener().reader().meta().log_id;
         let shared = Arc::new(Shared {
@@ -130,8 +152,8 @@ impl Listening {
             feed_readers: Arc::new(Semaphore::new(limits.feed_readers_max)),
             provers: Arc::new(Semaphore::new(limits.proofs_max)),
             feed_source: sokhoe_exchange::source_of(&log_id.0),
-            closing: self.closing,
-            tokens: Tokens::new(app.verifier().clone(), limits.tokens_max),
+            closing: self.closing.clone(),
+            tokens: Tokens::new(trust, limits.tokens_max),
             metrics: self.metrics,
             openapi: OnceLock::new(),
             events: Semaphore::new(limits.events_in_flight_max),
@@ -146,6 +168,8 @@ impl Listening {
             limits,
         });
         self.door.open(routes::router(&shared));
+        let keeping = self.trust.keep(shared, self.reload_every, self.closing);
+        self.handle.tend(keeping);
         self.handle
     }
 }

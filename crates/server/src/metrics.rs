@@ -21,6 +21,8 @@ pub(crate) struct Metrics {
     tokens_remembered: AtomicU64,
     tokens_verified: AtomicU64,
     tokens_refused: AtomicU64,
+    reloads_failed: AtomicU64,
+    handshakes_failed: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,8 @@ impl Metrics {
             tokens_remembered: AtomicU64::new(0),
             tokens_verified: AtomicU64::new(0),
             tokens_refused: AtomicU64::new(0),
+            reloads_failed: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
         }
     }
 
@@ -94,6 +98,15 @@ impl Metrics {
             TokenSeen::Refused => &self.tokens_refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a file of the configuration that changed and could not be read.
+    pub(crate) fn reload_failed(&self) {
+        self.reloads_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn connection_opened(self: &Arc<Self>) -> OpenConnection {
@@ -164,6 +177,16 @@ impl Metrics {
                 "sokhoe_tokens_refused_total",
                 "counter",
                 load(&self.tokens_refused),
+            ),
+            (
+                "sokhoe_reloads_failed_total",
+                "counter",
+                load(&self.reloads_failed),
+            ),
+            (
+                "sokhoe_tls_handshakes_failed_total",
+                "counter",
+                load(&self.handshakes_failed),
             ),
         ];
         for (name, kind, value) in connections.iter().chain(gauges) {

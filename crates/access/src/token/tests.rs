@@ -1,5 +1,7 @@
 //! Attacks on tokens: each is refused, and for the reason that is said.
 
+mod providers;
+
 use super::*;
 
 const NOW_S: i64 = 1_800_000_000;
@@ -231,7 +233,14 @@ fn a_missing_claim_is_named() {
 #[test]
 fn a_token_names_one_facility() {
     let facilities = serde_json::json!(["99001", "99002"]);
-    assert_eq!(with("facility", facilities), Err(TokenError::Malformed));
+    assert_eq!(
+        with("facility", facilities),
+        Err(TokenError::SeveralFacilities)
+    );
+    assert_eq!(
+        with("facility", serde_json::json!(["99001"])),
+        Err(TokenError::BadClaim { claim: "facility" })
+    );
     let twice = body().to_string().replace(
         r#""facility":"99001""#,
         r#""facility":"99001","facility":"99002""#,

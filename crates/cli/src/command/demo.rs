@@ -75,7 +75,7 @@ fn show(
         let stop = serve::StopSignals::listen()?;
         let handle = serve::start(commands, &views, config).await?;
         let sheet = Sheet {
-            base_url: format!("http://{}", handle.addr()),
+            base_url: format!("{}://{}", config.scheme(), handle.addr()),
             data_dir: absolute(&folders.data)?,
             vkey: commands.verifier().to_string(),
             tokens: sheet::tokens(commands, people.citizen)?,

@@ -66,9 +66,8 @@ pub(crate) fn run(
             look_at_folders(&folders, &mut findings, &mut vkey);
         }
     }
-    let address = config.listen;
-    let listening = format!("{address}, loopback only: there is no TLS yet");
-    findings.push(Finding::new("listening", Verdict::Good, listening));
+    findings.push(listening(config));
+    findings.push(tokens(config));
     if arguments.json {
         output.json(&json!({ "findings": findings, "vkey": vkey }))?;
     } else {
@@ -91,6 +90,41 @@ pub(crate) fn run(
         .iter()
         .any(|finding| finding.verdict == Verdict::Bad);
     Ok(if bad { Outcome::Failed } else { Outcome::Done })
+}
+
+fn listening(config: &Config) -> Finding {
+    let address = config.listen;
+    let Some(tls) = &config.tls else {
+        let detail = format!("{address}, loopback only: without TLS it listens nowhere else");
+        return Finding::new("listening", Verdict::Good, detail);
+    };
+    match tls.check() {
+        Ok(()) => Finding::new("listening", Verdict::Good, format!("{address}, TLS")),
+        Err(error) => {
+            let chain = failure::chain(&anyhow::Error::new(error));
+            Finding::new(
+                "listening",
+                Verdict::Bad,
+                format!("{address}, TLS: {chain}"),
+            )
+        }
+    }
+}
+
+fn tokens(config: &Config) -> Finding {
+    let providers = config.trust.providers.len();
+    match config.trust.check() {
+        Ok((keys, revoked)) => {
+            let detail = format!(
+                "the built-in issuer and {providers} providers with {keys} keys; {revoked} ids revoked"
+            );
+            Finding::new("tokens", Verdict::Good, detail)
+        }
+        Err(error) => {
+            let chain = failure::chain(&anyhow::Error::new(error));
+            Finding::new("tokens", Verdict::Bad, chain)
+        }
+    }
 }
 
 fn look_at_folders(folders: &Folders, findings: &mut Vec<Finding>, vkey: &mut Option<String>) {

@@ -47,7 +47,7 @@ pub(crate) fn run(config: &Config, output: &mut Output) -> anyhow::Result<Outcom
     let served = runtime.block_on(async {
         let address = listening.addr();
         let handle = listening.serve(App::new(commands.clone(), views.clone()));
-        say_what_is_served(&commands, address, output)?;
+        say_what_is_served(&commands, config, address, output)?;
         stop.wait(&commands, &views).await;
         handle.shutdown().await;
         anyhow::Ok(())
@@ -87,7 +87,10 @@ fn raise_open_files() {
 async fn listen(config: &Config, last: LastStep) -> anyhow::Result<Listening> {
     let server = ServerConfig {
         listen: config.listen,
+        tls: config.tls.clone(),
+        trust: config.trust.clone(),
         limits: config.limits.clone(),
+        ..ServerConfig::default()
     };
     raise_open_files();
     let listening = Server::listen(server, last).await;
@@ -116,6 +119,7 @@ fn say_where(folders: &Folders, address: SocketAddr, output: &mut Output) -> any
 /// Said once the log is open, so that whoever reads it finds the folder complete.
 fn say_what_is_served(
     commands: &Commands,
+    config: &Config,
     address: SocketAddr,
     output: &mut Output,
 ) -> anyhow::Result<()> {
@@ -125,9 +129,12 @@ fn say_what_is_served(
         "vkey     {}  (keep it elsewhere)",
         commands.verifier()
     ))?;
-    output.line(format!(
-        "listens  http://{address}  (loopback only: there is no TLS yet)"
-    ))?;
+    let (scheme, also) = match &config.tls {
+        None => ("http", "loopback only: without TLS it listens nowhere else"),
+        Some(tls) if tls.clients.is_some() => ("https", "systems may show certificates"),
+        Some(_) => ("https", "TLS 1.3 and 1.2"),
+    };
+    output.line(format!("listens  {scheme}://{address}  ({also})"))?;
     Ok(())
 }
 

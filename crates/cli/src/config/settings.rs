@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
+use serde::de::DeserializeOwned;
 use sokhoe_server::Limits;
 
 use crate::environment::Environment;
@@ -38,6 +39,15 @@ pub(crate) const KEYS: &[Key] = &[
     key("listen", "SOKHOE_LISTEN", Some("127.0.0.1:8080")),
     key("log.format", "SOKHOE_LOG_FORMAT", Some("human")),
     key("log.filter", "RUST_LOG", Some("info")),
+    key("tls.certificate", "SOKHOE_TLS_CERTIFICATE", None),
+    key("tls.key", "SOKHOE_TLS_KEY", None),
+    key("tls.client_ca", "SOKHOE_TLS_CLIENT_CA", None),
+    key(
+        "tls.client_certificates",
+        "SOKHOE_TLS_CLIENT_CERTIFICATES",
+        Some("optional"),
+    ),
+    key("tokens.revoked", "SOKHOE_TOKENS_REVOKED", None),
     key(
         "limits.connections_max",
         "SOKHOE_LIMITS_CONNECTIONS_MAX",
@@ -86,6 +96,9 @@ pub(crate) const KEYS: &[Key] = &[
     ),
 ];
 
+/// Lists of tables, which only the file can hold.
+const LISTS: &[&str] = &["providers", "systems"];
+
 /// What flags said.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags {
@@ -109,6 +122,8 @@ struct Setting {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     by_key: BTreeMap<&'static str, Setting>,
+    /// The lists of tables, with the file that they stand in.
+    lists: BTreeMap<&'static str, (Vec<toml::Value>, PathBuf)>,
 }
 
 impl Settings {
@@ -119,6 +134,7 @@ impl Settings {
     ) -> anyhow::Result<Self> {
         let mut settings = Self {
             by_key: BTreeMap::new(),
+            lists: BTreeMap::new(),
         };
         for key in KEYS {
             settings.set(key.name, key.default, || "default".into());
@@ -152,7 +168,7 @@ impl Settings {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("read configuration file {shown}"))?;
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map(|span| {
                 1 + text
                     .bytes()
@@ -168,6 +184,20 @@ impl Settings {
                 error.message()
             ))
         })?;
+        for list in LISTS {
+            match table.remove(*list) {
+                None => {}
+                Some(toml::Value::Array(tables)) => {
+                    self.lists.insert(list, (tables, path.to_owned()));
+                }
+                Some(_) => {
+                    let message = format!("expected a list of tables, each begun by [[{list}]]");
+                    return Err(usage(format!(
+                        "configuration file {shown}, key {list}: {message}"
+                    )));
+                }
+            }
+        }
         let mut found = Vec::new();
         flatten("", &table, &mut found);
         for (name, value) in found {
@@ -224,6 +254,32 @@ impl Settings {
         usage(format!("{place}: expected {expected}"))
     }
 
+    /// Reads a list of tables, each with its number from 1.
+    pub(crate) fn tables<T: DeserializeOwned>(
+        &self,
+        list: &str,
+    ) -> anyhow::Result<Vec<(usize, T)>> {
+        let Some((tables, _)) = self.lists.get(list) else {
+            return Ok(Vec::new());
+        };
+        let read = |(number, table): (usize, &toml::Value)| {
+            let table = table.clone().try_into();
+            let table = table.map_err(|error: toml::de::Error| {
+                self.wrong_table(list, number, error.message())
+            })?;
+            Ok((number, table))
+        };
+        (1..).zip(tables).map(read).collect()
+    }
+
+    /// The error for one table of a list.
+    pub(crate) fn wrong_table(&self, list: &str, number: usize, message: &str) -> anyhow::Error {
+        let file = self.lists.get(list);
+        let file = file.map(|(_, path)| format!("configuration file {}, ", path.display()));
+        let file = file.unwrap_or_default();
+        usage(format!("{file}[[{list}]] number {number}: {message}"))
+    }
+
     fn number(&self, key: &str) -> anyhow::Result<Option<u64>> {
         if self.text(key).is_empty() {
             return Ok(None);
@@ -234,7 +290,7 @@ impl Settings {
         }
     }
 
-    /// Every setting with its value and place. No key holds a secret.
+    /// Every setting with its value and place. No key holds a secret: `tls.key` names a file.
     pub(crate) fn effective(&self) -> Vec<(&'static str, String, String)> {
         let shown = |(key, setting): (&&'static str, &Setting)| {
             (*key, setting.text.clone(), setting.place.clone())
@@ -302,5 +358,7 @@ fn flatten<'a>(prefix: &str, table: &'a toml::Table, found: &mut Vec<(String, &'
 
 fn list() -> String {
     let names: Vec<_> = KEYS.iter().map(|key| key.name).collect();
-    format!("keys are: {}", names.join(", "))
+    let lists = LISTS.iter().map(|list| format!("[[{list}]]"));
+    let all: Vec<_> = names.into_iter().map(str::to_owned).chain(lists).collect();
+    format!("keys are: {}", all.join(", "))
 }

@@ -1,5 +1,7 @@
 //! Promises of the configuration: later layers win, and what is wrong is named by its place.
 
+use sokhoe_access::{ProviderTerms, Role};
+
 use super::*;
 
 fn read(
@@ -117,6 +119,103 @@ fn an_address_other_than_loopback_is_refused() {
         );
     }
     assert!(read(None, &[], &[("listen", "--listen", "[::1]:0")]).is_ok());
+    let file = Some("listen = \"0.0.0.0:443\"\n[tls]\ncertificate = \"c\"\nkey = \"k\"\n");
+    assert_eq!(read(file, &[], &[]).unwrap().scheme(), "https");
+}
+
+#[test]
+fn what_belongs_to_tls_comes_together() {
+    let system = "[[systems]]\nname = \"his.example.vn\"\naccount = \"his\"\nrole = \"hospital\"\n\
+                  facility = \"99001\"\n";
+    let whole = "[tls]\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n";
+    let wrong = |text: &str| message(read(Some(text), &[], &[]));
+    for (text, because) in [
+        ("[tls]\ncertificate = \"c\"\n".to_owned(), "tls.key too"),
+        ("[tls]\nkey = \"k\"\n".to_owned(), "tls.certificate too"),
+        (
+            "[tls]\nclient_ca = \"a\"\n".to_owned(),
+            "set tls.certificate",
+        ),
+        (
+            whole.replace("client_ca = \"a\"", "client_certificates = \"required\""),
+            "tls.client_ca too",
+        ),
+        (
+            format!("{whole}client_certificates = \"no\"\n"),
+            "optional or required",
+        ),
+        (
+            system.to_owned(),
+            "set tls.certificate, tls.key and tls.client_ca",
+        ),
+        (
+            format!("{whole}{system}{system}"),
+            "number 2: another system",
+        ),
+        (
+            format!("{whole}{}", system.replace("\"hospital", "\"clinician")),
+            "hospital or dashboard",
+        ),
+        (
+            format!("{whole}{}", system.replace("his.", "*.")),
+            "DNS name",
+        ),
+    ] {
+        let message = wrong(&text);
+        assert!(message.contains(because), "{because}: {message}");
+    }
+    let config = read(Some(&format!("{whole}{system}")), &[], &[]).unwrap();
+    let clients = config.tls.unwrap().clients.unwrap();
+    assert_eq!(clients.need, sokhoe_server::ClientNeed::Optional);
+    assert_eq!(clients.systems[0].account, "his");
+}
+
+const PROVIDER: &str = r#"
+[tokens]
+revoked = "/etc/sokhoe/revoked"
+
+[[providers]]
+name = "moh"
+issuer = "https://id.example.vn"
+audience = "sokhoe"
+keys = "/etc/sokhoe/moh.jwks"
+algorithms = ["ES256"]
+roles = ["clinician", "station"]
+"#;
+
+#[test]
+fn a_provider_asks_staff_for_two_factors_unless_it_is_said_otherwise() {
+    let trust = |file: &str| read(Some(file), &[], &[]).unwrap().trust;
+    let stated = trust(PROVIDER);
+    assert_eq!(stated.revoked, Some(PathBuf::from("/etc/sokhoe/revoked")));
+    let terms = &stated.providers[0].terms;
+    assert_eq!(terms.roles, [Role::Clinician, Role::Station]);
+    assert_eq!(terms.facilities, None);
+    assert_eq!(terms.multi_factor_roles, ProviderTerms::STAFF_ROLES);
+    let lax = trust(&format!("{PROVIDER}multi_factor_roles = []\n"));
+    assert!(lax.providers[0].terms.multi_factor_roles.is_empty());
+    assert!(read(None, &[], &[]).unwrap().trust.providers.is_empty());
+}
+
+#[test]
+fn a_wrong_provider_is_named_by_its_place() {
+    let place = "FILE, [[providers]] number 1: ";
+    for (from, to, because) in [
+        ("ES256", "HS256", "algorithms are EdDSA, ES256, RS256"),
+        ("station", "root", "roles are hospital, clinician"),
+        ("audience = \"sokhoe\"", "", "missing field `audience`"),
+        ("audience =", "audiance =", "unknown field `audiance`"),
+        ("\"moh\"", "\"M/H\"", "the name must be"),
+        ("[\"ES256\"]", "[]", "name at least one algorithm"),
+    ] {
+        let message = message(read(Some(&PROVIDER.replace(from, to)), &[], &[]));
+        assert!(
+            message.starts_with(place) && message.contains(because),
+            "{message}"
+        );
+    }
+    let message = message(read(Some("providers = 1"), &[], &[]));
+    assert!(message.contains("[[providers]]"), "{message}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::house::{CITIZEN, House, NOW_S, bearer_of, claims, commands};
 use crate::peer::{Answer, raw, send};
 use sokhoe_access::{Claims, Issuer, Role};
 use sokhoe_projections::{Beginning, Views};
-use sokhoe_server::{App, Limits, Server, ServerConfig};
+use sokhoe_server::{App, Server, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -393,7 +393,7 @@ async fn only_loopback_is_listened_on() {
     let listen = "0.0.0.0:0".parse().unwrap();
     let config = ServerConfig {
         listen,
-        limits: Limits::default(),
+        ..ServerConfig::default()
     };
     let refused = Server::start(config, app).await.unwrap_err();
     assert!(refused.to_string().contains("loopback"), "{refused}");

@@ -47,13 +47,21 @@ impl House {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
-        let listen = "127.0.0.1:0".parse().expect("an address");
+        let config = ServerConfig {
+            limits,
+            ..ServerConfig::default()
+        };
+        Self::of(config).await
+    }
+
+    /// A house at any free port.
+    pub(crate) async fn of(mut config: ServerConfig) -> Self {
+        config.listen.set_port(0);
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(AtomicI64::new(NOW_S * 1_000_000));
         let commands = commands_at(folder.path(), &clock);
         let issuer = Issuer::from_seed(&commands.opener().vault().secrets().issuer_seed());
         let views = Views::start(Beginning::of(commands.opener())).expect("views");
-        let config = ServerConfig { listen, limits };
         let handle = Server::start(config, App::new(commands.clone(), views)).await;
         let handle = handle.expect("a started server");
         Self {

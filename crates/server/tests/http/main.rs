@@ -20,3 +20,5 @@ mod peer;
 mod people;
 mod proofs;
 mod sent;
+mod tls;
+mod trust;

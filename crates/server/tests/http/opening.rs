@@ -15,7 +15,11 @@ async fn listening(last: &LastStep, opening_timeout: Duration) -> Listening {
         ..Limits::default()
     };
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = ServerConfig { listen, limits };
+    let config = ServerConfig {
+        listen,
+        limits,
+        ..ServerConfig::default()
+    };
     Server::listen(config, last.clone()).await.unwrap()
 }
 
