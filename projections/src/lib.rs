@@ -19,9 +19,11 @@ mod directory;
 mod facts;
 mod feed;
 pub mod health;
+mod looks;
 mod names;
 mod notes;
 mod record_view;
+mod requests;
 mod runner;
 mod streams;
 mod views;
@@ -29,6 +31,10 @@ mod views;
 pub use directory::{Found, Query};
 pub use facts::Facts;
 pub use feed::{Ahead, Passed, Wanted};
+pub use looks::{
+    Actor, Affected, LookKind, LookRow, LooksAsked, MANY_PEOPLE, OUT_OF_HOURS, Signal,
+};
 pub use record_view::{AsOf, Extent, HistoryPage, RecordView, Shown, Withheld};
+pub use requests::SubjectRequest;
 pub use runner::Beginning;
 pub use views::{ReadError, Views};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sokhoe_access::{Filter, Sight};
+use sokhoe_access::Filter;
 use sokhoe_record::{
     Data, EventId, Instant, Label, PersonId, RecordedEvent, Section, fold, history,
 };
@@ -17,6 +17,8 @@ use crate::answers::{Answers, Kept};
 use crate::streams::{Moment, Stream, Streams};
 use crate::views::ReadError;
 
+/// What is withheld takes some two kilobytes where everything is.
+const WITHHELD_BYTES: usize = 2048;
 /// Corrections of corrections that are followed; the write side refuses deeper ones.
 const CORRECTIONS_DEEP_MAX: usize = 64;
 
@@ -47,7 +49,8 @@ pub struct Extent {
     pub sections: Vec<Section>,
     /// How many events it is made of.
     pub entries: u32,
-    /// The sections of which something is withheld, if there is anything.
+    /// The sections that are closed to the reader but for entries of their own facility; that labelled entries are closed
+    /// is not among it.
     pub withheld: Vec<Section>,
 }
 
@@ -66,8 +69,11 @@ impl Extent {
         extent
     }
 
-    fn withholding(mut self, withheld: &[Withheld]) -> Self {
-        self.withheld = withheld.iter().map(|withheld| withheld.section).collect();
+    fn seen_by(mut self, filter: &Filter) -> Self {
+        if let Filter::Shared(sight) = filter {
+            let closed = |section: &&Section| sight.hides(None, &[**section], &[]).is_some();
+            self.withheld = Section::ALL.iter().filter(closed).copied().collect();
+        }
         self
     }
 }
@@ -115,11 +121,10 @@ pub struct HistoryPage {
     pub extent: Extent,
 }
 
-/// What follows the position in an answer.
+/// What follows the position in an answer; what is withheld comes last, since it is the same for all who see as much.
 #[derive(Serialize)]
 struct Rest<'a> {
     sections: &'a sokhoe_record::Record,
-    withheld: &'a [Withheld],
 }
 
 /// What is seen of a person at one moment.
@@ -129,7 +134,6 @@ struct Seen {
     position: u64,
     version: u64,
     events: Events,
-    withheld: Vec<Withheld>,
 }
 
 /// The events that are seen: the beginning of one stream as it is kept, or a selection of several.
@@ -158,12 +162,15 @@ pub(crate) fn finished(
     let position = reader.position().get();
     let survivor = registry.survivor(person, Some(position))?;
     let kept = answers.get(survivor, filter)?;
-    let holds = streams.holds(&kept.moment, survivor, position);
-    holds.then(|| RecordView {
+    if !streams.holds(&kept.moment, survivor, position) {
+        return None;
+    }
+    let version = kept.moment.version;
+    Some(RecordView {
         person_id: survivor,
-        version: kept.moment.version,
+        version,
         position,
-        json: answer(survivor, kept.moment.version, position, &kept.rest),
+        json: answer(survivor, version, position, &kept.rest, filter).ok()?,
         extent: Arc::clone(&kept.extent),
     })
 }
@@ -181,22 +188,22 @@ pub(crate) fn record(
     };
     let mut record = fold(seen.survivor, seen.events.as_slice());
     // A section of which nothing is seen is left out: "not asked" would be a false statement.
-    let extent = Extent::of(seen.events.as_slice()).withholding(&seen.withheld);
-    let unseen = |section: &&Section| !extent.sections.contains(section);
-    for section in extent.withheld.iter().filter(unseen) {
-        record.withhold(*section);
+    let extent = Extent::of(seen.events.as_slice()).seen_by(filter);
+    let closed = withheld(filter).into_iter();
+    let withheld = closed.map(|withheld| withheld.section);
+    for section in withheld.filter(|section| !extent.sections.contains(section)) {
+        record.withhold(section);
     }
     let extent = Arc::new(extent);
-    let rest = Rest {
-        sections: &record,
-        withheld: &seen.withheld,
-    };
+    let rest = Rest { sections: &record };
     let mut rest = serde_json::to_vec(&rest).map_err(ReadError::Write)?;
-    // Its opening brace becomes the comma behind the position.
+    // Its opening brace becomes the comma behind the position, its closing one comes with what is withheld.
     if let Some(brace) = rest.first_mut() {
         *brace = b',';
     }
-    let json = answer(seen.survivor, seen.version, seen.position, &rest);
+    rest.pop();
+    let json = answer(seen.survivor, seen.version, seen.position, &rest, filter);
+    let json = json.map_err(ReadError::Write)?;
     if as_of == AsOf::Now {
         let moment = Moment {
             members: seen.members,
@@ -219,10 +226,22 @@ pub(crate) fn record(
     }))
 }
 
-fn answer(survivor: PersonId, version: u64, position: u64, rest: &[u8]) -> Vec<u8> {
+fn answer(
+    survivor: PersonId,
+    version: u64,
+    position: u64,
+    rest: &[u8],
+    filter: &Filter,
+) -> serde_json::Result<Vec<u8>> {
     let head =
         format!("{{\"person_id\":\"{survivor}\",\"version\":{version},\"position\":{position}");
-    [head.as_bytes(), rest].concat()
+    let mut json = Vec::with_capacity(head.len() + rest.len() + WITHHELD_BYTES);
+    json.extend_from_slice(head.as_bytes());
+    json.extend_from_slice(rest);
+    json.extend_from_slice(b",\"withheld\":");
+    serde_json::to_writer(&mut json, &withheld(filter))?;
+    json.push(b'}');
+    Ok(json)
 }
 
 /// Gathers what is seen of a person now.
@@ -234,7 +253,7 @@ pub(crate) fn shown(
     let seen = see(streams, filter, person, AsOf::Now)?;
     Ok(seen.map(|seen| Shown {
         person_id: seen.survivor,
-        extent: Extent::of(seen.events.as_slice()).withholding(&seen.withheld),
+        extent: Extent::of(seen.events.as_slice()).seen_by(filter),
         position: seen.position,
         events: match seen.events {
             Events::Beginning(stream, until) => stream.get(..until).unwrap_or_default().to_vec(),
@@ -270,7 +289,7 @@ pub(crate) fn history_page(
         items,
         next,
         position: seen.position,
-        extent: Extent::of(shown).withholding(&seen.withheld),
+        extent: Extent::of(shown).seen_by(filter),
     }))
 }
 
@@ -307,17 +326,13 @@ fn see(
                 position,
                 version,
                 events: Events::Beginning(stream, until),
-                withheld: Vec::new(),
             }));
         }
         gathered.extend_from_slice(stream.get(..until).unwrap_or_default());
     }
     let there = !gathered.is_empty();
     let selected = select(filter, gathered);
-    let (withheld, told) = match filter {
-        Filter::Shared(sight) => (withheld(sight), sight.names_withheld()),
-        Filter::All | Filter::OnlyFacility(_) => (Vec::new(), false),
-    };
+    let told = matches!(filter, Filter::Shared(sight) if sight.names_withheld());
     let shown = !selected.is_empty() || (there && told);
     Ok(shown.then_some(Seen {
         survivor,
@@ -325,12 +340,14 @@ fn see(
         position,
         version,
         events: Events::Selected(selected),
-        withheld,
     }))
 }
 
 /// Says what a reader may not see, whether it is there or not.
-fn withheld(sight: &Sight) -> Vec<Withheld> {
+fn withheld(filter: &Filter) -> Vec<Withheld> {
+    let Filter::Shared(sight) = filter else {
+        return Vec::new();
+    };
     let closed = sight.withheld().into_iter();
     closed
         .map(|(section, because)| Withheld {

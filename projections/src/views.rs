@@ -12,14 +12,15 @@ use sokhoe_storage::Position;
 use tokio::sync::watch;
 
 use crate::answers::Answers;
-use crate::directory::{Directory, Found, Query, Snapshot};
+use crate::directory::{Found, Query};
 use crate::facts::{AllFacts, Facts};
 use crate::feed::{Ahead, Passed, RING_EVENTS_MAX, Ring, Wanted, read_log};
-use crate::notes::Note;
+use crate::looks::{Affected, LookRow, LooksAsked, Signal};
 use crate::record_view::{
     AsOf, HistoryPage, RecordView, Shown, finished, history_page, position_of, record, shown,
 };
-use crate::runner::{Beginning, SNAPSHOT, apply_all, from_zero, read};
+use crate::requests::SubjectRequest;
+use crate::runner::{Beginning, Index, Noted, apply_all, from_zero, note, read};
 use crate::streams::{Streams, recorded};
 
 /// Memory that finished answers may take.
@@ -63,7 +64,7 @@ struct Inner {
     streams: Arc<Streams>,
     answers: Answers,
     facts: AllFacts,
-    directory: RwLock<Directory>,
+    index: RwLock<Index>,
     ring: Ring,
     reached: watch::Sender<u64>,
     /// The log's end found at start.
@@ -83,15 +84,15 @@ impl Views {
     /// # Errors
     /// When no thread can be started.
     pub fn start(beginning: Beginning) -> std::io::Result<Self> {
-        let Beginning { directory, streams } = beginning;
+        let Beginning { index, streams } = beginning;
         let ready_at = streams.opener().reader().position().get();
-        let (reached, _) = watch::channel(directory.position());
+        let (reached, _) = watch::channel(index.position());
         let inner = Arc::new(Inner {
             streams,
             answers: Answers::new(ANSWERS_BYTES_MAX),
             facts: AllFacts::new(),
-            ring: Ring::starting_at(directory.position()),
-            directory: RwLock::new(directory),
+            ring: Ring::starting_at(index.position()),
+            index: RwLock::new(index),
             reached,
             ready_at,
             stop: AtomicBool::new(false),
@@ -181,8 +182,8 @@ impl Views {
     /// Finds people by name and birth date among those whom the filter lets be found.
     #[must_use]
     pub fn search(&self, filter: &Filter, query: &Query, limit: usize) -> Vec<Found> {
-        let directory = read_lock(&self.0.directory);
-        directory.search(filter, query, limit)
+        let index = read_lock(&self.0.index);
+        index.directory.search(filter, query, limit)
     }
 
     /// Returns at most `limit` wanted record events after a position, as far as they are in memory.
@@ -208,14 +209,15 @@ impl Views {
     /// Tells whether a facility has entries of a person.
     #[must_use]
     pub fn has_visited(&self, person: PersonId, facility: &str) -> bool {
-        let directory = read_lock(&self.0.directory);
-        directory.has_visited(person, facility)
+        let index = read_lock(&self.0.index);
+        index.directory.has_visited(person, facility)
     }
 
     /// Tells whether a facility has entries of anybody.
     #[must_use]
     pub fn knows_facility(&self, facility: &str) -> bool {
-        read_lock(&self.0.directory).knows_facility(facility)
+        let index = read_lock(&self.0.index);
+        index.directory.knows_facility(facility)
     }
 
     /// Returns the position of a moment.
@@ -226,10 +228,53 @@ impl Views {
         position_of(&self.0.streams, as_of)
     }
 
+    /// Shows looks that fit, newest first, at most `limit` before a position: `show` gets each row while they are held.
+    pub fn looks<T>(
+        &self,
+        asked: &LooksAsked,
+        before: u64,
+        limit: usize,
+        show: impl FnMut(LookRow<'_>) -> T,
+    ) -> Vec<T> {
+        let index = read_lock(&self.0.index);
+        let rows = index.looks.rows(asked, before, limit);
+        rows.into_iter().map(show).collect()
+    }
+
+    /// Counts looks that fit person by person, those looked at most first.
+    #[must_use]
+    pub fn affected(&self, asked: &LooksAsked) -> Vec<Affected> {
+        read_lock(&self.0.index).looks.affected(asked)
+    }
+
+    /// Gathers what should be looked at among looks that fit.
+    #[must_use]
+    pub fn signals(&self, asked: &LooksAsked) -> Vec<Signal> {
+        let index = read_lock(&self.0.index);
+        let directory = &index.directory;
+        let knows = |person, facility: &str| directory.has_visited(person, facility);
+        index.looks.signals(asked, knows)
+    }
+
+    /// Returns the broken glasses that nobody has reviewed, with the positions of their events, oldest first.
+    #[must_use]
+    pub fn unreviewed(&self) -> Vec<(u64, EventId)> {
+        read_lock(&self.0.index).looks.unreviewed().to_vec()
+    }
+
+    /// Returns the requests of everybody who is part of a record, or of all people.
+    #[must_use]
+    pub fn requests(&self, person: Option<PersonId>) -> Vec<SubjectRequest> {
+        let registry = self.0.streams.opener().registry();
+        let people = person.map(|person| registry.members(person, None));
+        let index = read_lock(&self.0.index);
+        index.requests.of(people.as_deref())
+    }
+
     /// How many people the directory holds, retired ones included.
     #[must_use]
     pub fn people_count(&self) -> usize {
-        read_lock(&self.0.directory).len()
+        read_lock(&self.0.index).directory.len()
     }
 
     /// The position that every view has reached.
@@ -272,16 +317,12 @@ impl Views {
     /// When events cannot be read; the live views then stay as they are.
     pub fn rebuild(&self) -> Result<u64, ReadError> {
         let mut rebuilt = from_zero(&self.0.streams)?;
-        let mut directory = self
-            .0
-            .directory
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut index = self.0.index.write().unwrap_or_else(PoisonError::into_inner);
         // The live views may have gone on meanwhile, and nobody may be told of less than before.
-        rebuilt.bring_on(directory.position())?;
-        *directory = rebuilt.directory;
-        let position = directory.position();
-        drop(directory);
+        rebuilt.bring_on(index.position())?;
+        *index = rebuilt.index;
+        let position = index.position();
+        drop(index);
         self.0.streams.forget();
         self.0.answers.forget();
         self.0.facts.forget();
@@ -301,18 +342,12 @@ impl Views {
         if thread.join().is_err() || self.failed() {
             return;
         }
-        let directory = read_lock(&self.0.directory);
-        write_snapshot(self.0.streams.opener(), directory.snapshot());
+        let index = read_lock(&self.0.index);
+        index.snapshots().write(self.0.streams.opener());
     }
 }
 
-fn write_snapshot(opener: &Opener, snapshot: Snapshot) {
-    if let Some(bytes) = snapshot.encode() {
-        opener.write_cache(SNAPSHOT, &bytes);
-    }
-}
-
-/// Snapshots of the directory while it goes on, so that a start after a crash has little to read again.
+/// Snapshots of the index while it goes on, so that a start after a crash has little to read again.
 #[derive(Debug)]
 struct Saving {
     last: u64,
@@ -323,17 +358,17 @@ impl Saving {
     /// Writes one when enough came after the last. The copy is made here, between two batches; the rest elsewhere.
     fn save_if_due(&mut self, inner: &Inner, reached: u64) {
         let running = self.thread.as_ref().is_some_and(|t| !t.is_finished());
-        let directory = read_lock(&inner.directory);
-        let people = u64::try_from(directory.len()).unwrap_or(u64::MAX);
+        let index = read_lock(&inner.index);
+        let people = u64::try_from(index.directory.len()).unwrap_or(u64::MAX);
         let due = self.last.saturating_add(SNAPSHOT_EVENTS.max(people));
         if running || reached < due {
             return;
         }
-        let snapshot = directory.snapshot();
-        drop(directory);
+        let snapshots = index.snapshots();
+        drop(index);
         let opener = inner.streams.opener().clone();
         let thread = std::thread::Builder::new().name("directory".into());
-        match thread.spawn(move || write_snapshot(&opener, snapshot)) {
+        match thread.spawn(move || snapshots.write(&opener)) {
             Ok(thread) => {
                 self.thread = Some(thread);
                 self.last = reached;
@@ -390,12 +425,12 @@ impl Inner {
 
     /// Applies what comes next; returns the position reached, 0 when there was nothing new.
     fn step(&self) -> Result<u64, UnsealError> {
-        let after = read_lock(&self.directory).position();
+        let after = read_lock(&self.index).position();
         let opener = self.streams.opener();
         let durable = opener.reader().position().get();
         if durable.saturating_sub(after) > BEHIND_EVENTS {
             opener.bring_on(&mut Live(self), durable - RING_EVENTS_MAX as u64, |_| {})?;
-            return Ok(read_lock(&self.directory).position());
+            return Ok(read_lock(&self.index).position());
         }
         let batch = read(opener, after)?;
         if batch.position() == 0 {
@@ -411,11 +446,11 @@ impl Inner {
 
     /// Applies notes in one hold of the directory's lock; returns the position reached, another where a rebuild has
     /// overtaken them.
-    fn apply(&self, notes: Notes<Note>, until: u64) -> Result<u64, UnsealError> {
-        let directory = self.directory.write();
-        let mut directory = directory.unwrap_or_else(PoisonError::into_inner);
-        apply_all(&mut directory, &self.streams, notes, until)?;
-        Ok(directory.position())
+    fn apply(&self, notes: Notes<Noted>, until: u64) -> Result<u64, UnsealError> {
+        let index = self.index.write();
+        let mut index = index.unwrap_or_else(PoisonError::into_inner);
+        apply_all(&mut index, &self.streams, notes, until)?;
+        Ok(index.position())
     }
 }
 
@@ -423,17 +458,17 @@ impl Inner {
 struct Live<'a>(&'a Inner);
 
 impl Follow for Live<'_> {
-    type Note = Note;
+    type Note = Noted;
 
     fn position(&self) -> u64 {
-        read_lock(&self.0.directory).position()
+        read_lock(&self.0.index).position()
     }
 
-    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Note>, UnsealError> {
-        Note::of_seen(opener, event)
+    fn note(opener: &Opener, event: &Seen<'_>) -> Result<Option<Noted>, UnsealError> {
+        note(opener, event)
     }
 
-    fn apply(&mut self, notes: Notes<Note>, until: u64) -> Result<(), UnsealError> {
+    fn apply(&mut self, notes: Notes<Noted>, until: u64) -> Result<(), UnsealError> {
         let reached = self.0.apply(notes, until)?;
         self.0.reached.send_replace(reached);
         Ok(())

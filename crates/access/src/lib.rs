@@ -13,6 +13,7 @@
     )
 )]
 
+mod deadlines;
 mod decide;
 mod defaults;
 mod directive;
@@ -22,6 +23,7 @@ mod rules;
 mod system;
 mod token;
 
+pub use deadlines::{AnswerTime, DEADLINES_VERSION, acknowledge_by, answer_by, answer_time};
 pub use decide::{
     Because, Decision, EmergencyGrant, Outcome, POLICY_VERSION, PersonFacts, Question, Sight,
     decide,

@@ -76,7 +76,15 @@ impl<'a> Seen<'a> {
     #[must_use]
     pub fn of_person(&self) -> Option<(PersonId, &Glimpse<'a>)> {
         let person = PersonId::from_bytes(self.header.stream.0);
-        Some((person, self.content.as_ref()?))
+        let of_record = self.header.stream_kind == StreamKind::Record;
+        Some((person, self.content.as_ref().filter(|_| of_record)?))
+    }
+
+    /// Returns what an event of an access stream begins with; `None` for all others.
+    #[must_use]
+    pub fn of_access(&self) -> Option<&Glimpse<'a>> {
+        let of_access = self.header.stream_kind == StreamKind::Access;
+        self.content.as_ref().filter(|_| of_access)
     }
 
     /// Reads all of it.
@@ -142,8 +150,10 @@ impl Opener {
         while let Some(frame) = stretch.next_frame()? {
             let header = frame.header()?;
             let stored = match header.stream_kind {
-                StreamKind::Record => self.stored(&mut kept, &frame, &header)?,
-                _ => None,
+                StreamKind::Record | StreamKind::Access => {
+                    self.stored(&mut kept, &frame, &header)?
+                }
+                StreamKind::System | StreamKind::Keeper => None,
             };
             let position = frame.position.get();
             let content = stored.as_deref().map(glimpse).transpose();

@@ -20,6 +20,7 @@ use crate::keeper::{Keeper, Watch};
 use crate::opening::{Opener, UnsealError};
 use crate::replay::{Replay, keep_ids, read_snapshot, replay};
 use crate::stage::{Decide, Landing, Request};
+use crate::submission::Gathered;
 
 /// Requests that may wait for the writer; past it a single event is turned away and a batch waits.
 const QUEUE_REQUESTS_MAX: usize = 16_384;
@@ -128,6 +129,7 @@ pub enum SignError {
 pub(crate) struct House {
     pub(crate) opener: Opener,
     pub(crate) submitter: Submitter<Vec<Request>>,
+    pub(crate) gathered: Arc<Gathered>,
     pub(crate) catalogue: SharedCatalogue,
     pub(crate) clock: Clock,
     pub(crate) places: Arc<Semaphore>,
@@ -207,8 +209,10 @@ impl House {
         let keeper = Arc::new(keeper);
         let watch = keeper.watch(settings.clock.clone());
         let watch = watch.map_err(io("start the keeper"))?;
+        let registry = Arc::clone(&opener.registry);
         let house = Self {
             submitter: writer.submitter(),
+            gathered: Arc::new(Gathered::new(writer.submitter(), registry)),
             places,
             catalogue: SharedCatalogue::new(catalogue),
             clock: settings.clock.clone(),

@@ -40,8 +40,7 @@ impl House {
             .map(|look| prepare(&self.opener, look, now))
             .collect::<Result<Vec<_>, _>>()?;
         let (request, receiver) = self.request(prepared, place)?;
-        unsent.requests.push(request);
-        self.hand_over(&mut unsent);
+        self.gathered.add(request);
         match receiver.await {
             Ok(Ok(receipts)) => Ok(receipts),
             _ => Err(Refusal::Stopped),

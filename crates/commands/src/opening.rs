@@ -212,14 +212,13 @@ impl Opener {
         self.open_with(&key, frame)
     }
 
-    /// Opens a frame of a scan; `None` for the log's own events, which have no sealed payload, and for looks, which belong
-    /// to nobody who follows records.
+    /// Opens a frame of a scan; `None` for the log's own events, which have no sealed payload.
     ///
     /// # Errors
     /// When its key is not there or its payload does not open.
     pub fn open_scanned(&self, frame: &FrameRef<'_>) -> Result<Option<OpenedEvent>, UnsealError> {
         let header = frame.header()?;
-        if matches!(header.stream_kind, StreamKind::Keeper | StreamKind::Access) {
+        if header.stream_kind == StreamKind::Keeper {
             return Ok(None);
         }
         let position = frame.position.get();

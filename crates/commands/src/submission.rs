@@ -2,13 +2,13 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sokhoe_access::Principal;
 use sokhoe_record::{Data, EventId, Incoming, Instant};
-use sokhoe_registry::Digests;
-use sokhoe_storage::SubmitError;
+use sokhoe_registry::{Digests, Registry};
+use sokhoe_storage::{SubmitError, Submitter};
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError, oneshot};
 
 use crate::content::ContentDigest;
@@ -63,6 +63,79 @@ pub struct Submission {
     principal: Principal,
     lines: VecDeque<Line>,
     unsent: Unsent,
+}
+
+/// Requests of many callers on their way to the writer.
+///
+/// Waking the writer costs a system call, and each of many readers brings one request: those that come while the runtime
+/// has others to serve go together.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    submitter: Submitter<Vec<Request>>,
+    registry: Arc<Registry>,
+    waiting: Mutex<Vec<Request>>,
+}
+
+/// Hands over everything that is waiting, at the latest when it is dropped.
+struct Bunch(Arc<Gathered>);
+
+impl Drop for Bunch {
+    fn drop(&mut self) {
+        let waiting = std::mem::take(&mut *self.0.lock());
+        self.0.hand_over(waiting);
+    }
+}
+
+impl Gathered {
+    pub(crate) fn new(submitter: Submitter<Vec<Request>>, registry: Arc<Registry>) -> Self {
+        Self {
+            submitter,
+            registry,
+            waiting: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a request over with those of others that are ready by the time the runtime comes back to it.
+    pub(crate) fn add(self: &Arc<Self>, request: Request) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            self.hand_over(vec![request]);
+            return;
+        };
+        let mut waiting = self.lock();
+        waiting.push(request);
+        let first = waiting.len() == 1;
+        drop(waiting);
+        if first {
+            // A runtime that ends drops it, which hands over too.
+            let bunch = Bunch(Arc::clone(self));
+            runtime.spawn(async move {
+                tokio::task::yield_now().await;
+                drop(bunch);
+            });
+        }
+    }
+
+    fn hand_over(&self, requests: Vec<Request>) {
+        if requests.is_empty() {
+            return;
+        }
+        let Err(error) = self.submitter.submit(requests) else {
+            return;
+        };
+        let full = matches!(error, SubmitError::Full(_));
+        for request in error.into_request() {
+            withdraw(&self.registry, &request.plans);
+            let _ = request.reply.sender.send(Err(if full {
+                Undecided::Refused(0, Refusal::Busy)
+            } else {
+                Undecided::Stopped
+            }));
+        }
+    }
 }
 
 /// Requests that are to be handed to the writer together.
@@ -272,21 +345,7 @@ impl House {
     /// Hands requests to the writer; where it takes none, their answers say why.
     pub(crate) fn hand_over(&self, unsent: &mut Unsent) {
         let Unsent { requests, .. } = std::mem::take(unsent);
-        if requests.is_empty() {
-            return;
-        }
-        let Err(error) = self.submitter.submit(requests) else {
-            return;
-        };
-        let full = matches!(error, SubmitError::Full(_));
-        for request in error.into_request() {
-            withdraw(&self.opener.registry, &request.plans);
-            let _ = request.reply.sender.send(Err(if full {
-                Undecided::Refused(0, Refusal::Busy)
-            } else {
-                Undecided::Stopped
-            }));
-        }
+        self.gathered.hand_over(requests);
     }
 
     async fn answer(&self, principal: &Principal, line: Line) -> Result<Receipt, Refusal> {

@@ -3,6 +3,7 @@
 //! the resources that they are equivalent to. Decides nothing about who may or what is new.
 
 mod allergy;
+mod audit;
 mod bundle;
 mod capability;
 mod coding;
@@ -29,6 +30,7 @@ mod translate;
 
 use sokhoe_record::json::{self, JsonError, Node, canonical};
 
+pub use audit::audit_event;
 pub use capability::{RENDERED_TYPES, capability_statement};
 pub use correction::as_correction;
 pub use identity::{BadSource, Context, KeyedHash, SOURCE_CHARS_MAX};

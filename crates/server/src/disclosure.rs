@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::http::HeaderMap;
 use sokhoe_access::{
-    Denial, EmergencyGrant, Filter, GLASS_OPEN_US, Outcome, POLICY_VERSION, Principal, Purpose,
-    Question, ReadDecision, RuleId, decide, may_break_glass,
+    Denial, EmergencyGrant, Filter, GLASS_OPEN_US, Outcome, POLICY_VERSION, PersonFacts, Principal,
+    Purpose, Question, ReadDecision, RuleId, decide, may_break_glass,
 };
 use sokhoe_commands::Look;
 use sokhoe_projections::{Extent, Facts};
@@ -84,7 +84,7 @@ impl Visit {
     ) -> Result<Allowed, Problem> {
         let caller = self.caller()?;
         let Some(facts) = self.shared.app.facts(person).await? else {
-            return Err(self.absent(purpose, through).await);
+            return Err(self.unknown(headers, purpose, through).await?);
         };
         let now = Instant::from_micros(self.shared.app.now_us());
         let emergency = match purpose {
@@ -142,20 +142,23 @@ impl Visit {
         person: PersonId,
         through: Interface,
     ) -> Result<Allowed, Problem> {
-        let app = &self.shared.app;
-        let Some(facts) = app.facts(person).await? else {
-            return Err(self.absent(purpose, through).await);
+        let Some((survivor, position)) = self.shared.app.known(person) else {
+            let absent = self.absent(purpose, through).await;
+            return Err(match decision {
+                ReadDecision::Denied(denial) if absent.kind() == Kind::NotFound => denied(&denial),
+                _ => absent,
+            });
         };
         let by = |rule: RuleId| DecidedBy {
             rules: vec![rule.to_string()],
             policy: POLICY_VERSION.to_owned(),
-            position: facts.position,
+            position,
             ..DecidedBy::default()
         };
         let (rule, problem) = match decision {
             ReadDecision::Permit { rule, filter } => {
                 return Ok(Allowed {
-                    person: facts.survivor,
+                    person: survivor,
                     filter,
                     purpose,
                     through,
@@ -165,7 +168,7 @@ impl Visit {
             ReadDecision::Hidden { rule } => (rule, Problem::not_found()),
             ReadDecision::Denied(denial) => (denial.rule, denied(&denial)),
         };
-        let refused = self.refuse(facts.survivor, purpose, through, by(rule));
+        let refused = self.refuse(survivor, purpose, through, by(rule));
         refused.await?;
         Err(problem)
     }
@@ -231,6 +234,50 @@ impl Visit {
         };
         let refused = self.refuse(NOBODY, purpose, through, decided).await;
         refused.err().unwrap_or_else(Problem::not_found)
+    }
+
+    /// What is answered about a person who is not there: what would be answered about one of whom nothing is seen.
+    async fn unknown(
+        &self,
+        headers: &HeaderMap,
+        purpose: Purpose,
+        through: Interface,
+    ) -> Result<Problem, Problem> {
+        let caller = self.caller()?;
+        let reason = match purpose {
+            Purpose::Emergency => reason(headers)?,
+            _ => None,
+        };
+        let unbroken = reason
+            .as_ref()
+            .map(|reason| may_break_glass(caller, reason));
+        let decision = decide(&Question {
+            principal: caller,
+            purpose: match reason {
+                // Whoever has a reason is told what treating tells.
+                Some(_) => Purpose::Treatment,
+                None => purpose,
+            },
+            own: false,
+            facts: &PersonFacts::default(),
+            emergency: None,
+            now: Instant::from_micros(self.shared.app.now_us()),
+        });
+        let absent = self.absent(purpose, through).await;
+        if absent.kind() != Kind::NotFound {
+            return Ok(absent);
+        }
+        Ok(match (unbroken, decision.outcome) {
+            (Some(Err(denial)), _)
+            | (
+                None,
+                Outcome::Deny {
+                    denial,
+                    looks_absent: false,
+                },
+            ) => denied(&denial),
+            _ => absent,
+        })
     }
 
     async fn refuse(
@@ -332,6 +379,14 @@ impl App {
             Some(facts) => Ok(facts),
             None => self.facts_at(person, None).await,
         }
+    }
+
+    /// Returns whose record a person's is, and the position that this is true at; `None` when nobody has that id.
+    fn known(&self, person: PersonId) -> Option<(PersonId, u64)> {
+        let opener = self.commands().opener();
+        let position = opener.reader().position().get();
+        let survivor = opener.registry().survivor(person, Some(position))?;
+        Some((survivor, position))
     }
 
     /// Writes looks down; returns once they are durable.

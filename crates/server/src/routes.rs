@@ -1,6 +1,7 @@
 //! The table of routes: the single source for the router, `/openapi.json` and the test that none is open by accident.
 
 mod admin;
+mod audit;
 mod batch;
 mod catalogue;
 mod consents;
@@ -11,8 +12,11 @@ mod fhir;
 mod health;
 mod looks;
 mod pages;
+mod parameters;
 mod people;
 mod proofs;
+mod requests;
+mod stated;
 
 pub(crate) use catalogue::unreadable;
 pub(crate) use health::{alive, opening};
@@ -30,6 +34,10 @@ use sokhoe_access::Role;
 use crate::body::{ANY, CSV, FHIR, JSON, NDJSON};
 use crate::error::{Family, Kind, Problem};
 use crate::guard::{Answer, Shared, Visit, serve};
+use parameters::{
+    AS_OF, AT_LEAST, ATOMIC, CURSOR, FEED_PARAMETERS, IF_NONE_MATCH, LIMIT, LIST_PARAMETERS,
+    LOOKS_PARAMETERS, PURPOSE, REASON, SOURCE,
+};
 
 /// A handler, boxed so that the table can hold it.
 type Handler = fn(Visit, Request) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -136,97 +144,10 @@ const READERS: &[Role] = &[
 /// Who may change what all share; none of them reads records.
 const ADMINISTRATORS: &[Role] = &[Role::Admin, Role::Operator];
 
-const REASON: (&str, Place, &str) = (
-    "Sokhoe-Reason",
-    Place::Header,
-    "with the purpose ETREAT: why the glass is broken, percent-encoded",
-);
-const PURPOSE: (&str, Place, &str) = (
-    "Sokhoe-Purpose",
-    Place::Header,
-    "why staff read, in HL7 PurposeOfUse words",
-);
-const AS_OF: (&str, Place, &str) = (
-    "as_of",
-    Place::Query,
-    "a position or an RFC 3339 time: the record as it was then",
-);
-const AT_LEAST: (&str, Place, &str) = (
-    "at_least",
-    Place::Query,
-    "a position that the answer must have reached",
-);
-const LIMIT: (&str, Place, &str) = (
-    "limit",
-    Place::Query,
-    "items of a page; lowered to the maximum",
-);
-const CURSOR: (&str, Place, &str) = ("cursor", Place::Query, "where the page begins, as in next");
-const ATOMIC: (&str, Place, &str) = ("atomic", Place::Query, "true: all lines or none");
-const SOURCE: (&str, Place, &str) = (
-    "source",
-    Place::Query,
-    "the name under which the ids of the bundle's resources live; fhir unless said",
-);
-const IF_NONE_MATCH: (&str, Place, &str) = (
-    "If-None-Match",
-    Place::Header,
-    "the ETag of the answer one has",
-);
-
-/// With `Accept: text/event-stream` the feed is a stream, otherwise a batch.
-const FEED_PARAMETERS: &[(&str, Place, &str)] = &[
-    (
-        "after",
-        Place::Query,
-        "the last position received; the beginning unless said",
-    ),
-    (
-        "kind",
-        Place::Query,
-        "only these kinds, with commas between",
-    ),
-    (
-        "payload",
-        Place::Query,
-        "true: what each event says comes with it",
-    ),
-    (
-        "wait",
-        Place::Query,
-        "seconds that a batch waits for a first event",
-    ),
-    LIMIT,
-    PURPOSE,
-    (
-        "Last-Event-ID",
-        Place::Header,
-        "of a stream: the last position received, before after",
-    ),
-];
-
-/// What is said of a code list beside its rows; left out, the shape of the file decides.
-const LIST_PARAMETERS: &[(&str, Place, &str)] = &[
-    ("system", Place::Query, "the system whose codes it holds"),
-    ("version", Place::Query, "the list's version"),
-    (
-        "shape",
-        Place::Query,
-        "the layout of the file; otherwise told by its header",
-    ),
-    ("valid_from", Place::Query, "first day on which it holds"),
-    ("valid_to", Place::Query, "last day on which it holds"),
-    (
-        "complete",
-        Place::Query,
-        "true: a code that is not in it does not exist and is refused",
-    ),
-    (
-        "code_chars",
-        Place::Query,
-        "it speaks only for codes of this many characters",
-    ),
-];
+/// Who sees requests of data subjects: their own, or all without what they say.
+const REQUEST_KEEPERS: &[Role] = &[Role::Citizen, Role::Guardian, Role::Auditor, Role::Admin];
+/// Who sees looks at all records.
+const AUDITORS: &[Role] = &[Role::Auditor];
 
 /// Every route there is.
 pub(crate) static ROUTES: &[Route] = &[
@@ -336,6 +257,79 @@ pub(crate) static ROUTES: &[Route] = &[
         )
     },
     Route {
+        parameters: &[
+            ("state", Place::Query, "of the queue: open, overdue or all"),
+            LIMIT,
+        ],
+        statuses: &[200, 400, 404, 503],
+        access: Access::Roles(REQUEST_KEEPERS),
+        ..get(
+            "/v1/requests",
+            "Shows requests of data subjects with their clocks: one's own, or the queue",
+            |v, r| Box::pin(requests::list(v, r)),
+        )
+    },
+    Route {
+        accepts: Some(JSON),
+        statuses: &[200, 201, 400, 404, 409, 413, 415, 422, 503],
+        ..post(
+            "/v1/requests",
+            &[Role::Citizen, Role::Guardian],
+            "Takes a request of a data subject",
+            |v, r| Box::pin(requests::make(v, r)),
+        )
+    },
+    Route {
+        parameters: LOOKS_PARAMETERS,
+        statuses: &[200, 400, 503],
+        access: Access::Roles(AUDITORS),
+        ..get(
+            "/v1/audit/accesses",
+            "Shows looks at all records, newest first",
+            |v, r| Box::pin(audit::accesses(v, r)),
+        )
+    },
+    Route {
+        parameters: LOOKS_PARAMETERS,
+        statuses: &[200, 400, 503],
+        access: Access::Roles(AUDITORS),
+        ..get(
+            "/v1/audit/affected",
+            "Shows whose records an account looked at in a period",
+            |v, r| Box::pin(audit::affected(v, r)),
+        )
+    },
+    Route {
+        parameters: LOOKS_PARAMETERS,
+        statuses: &[200, 400, 503],
+        access: Access::Roles(AUDITORS),
+        ..get(
+            "/v1/audit/signals",
+            "Shows looks that should be looked into, each by a rule",
+            |v, r| Box::pin(audit::signals(v, r)),
+        )
+    },
+    Route {
+        parameters: &[LIMIT],
+        statuses: &[200, 400, 503],
+        access: Access::Roles(AUDITORS),
+        ..get(
+            "/v1/audit/reviews",
+            "Shows broken glasses that nobody has reviewed",
+            |v, r| Box::pin(audit::reviews(v, r)),
+        )
+    },
+    Route {
+        accepts: Some(JSON),
+        statuses: &[201, 400, 413, 415, 422, 503],
+        ..post(
+            "/v1/audit/reviews",
+            AUDITORS,
+            "Takes a review of a look",
+            |v, r| Box::pin(audit::review(v, r)),
+        )
+    },
+    Route {
         parameters: FEED_PARAMETERS,
         answers_with: "application/cloudevents-batch+json",
         statuses: &[200, 400, 503],
@@ -401,6 +395,22 @@ pub(crate) static ROUTES: &[Route] = &[
             "/fhir/R4/metadata",
             "Says what of FHIR is supported",
             |v, r| Box::pin(fhir::metadata(v, r)),
+        )
+    },
+    Route {
+        family: Family::Fhir,
+        answers_with: "application/fhir+json",
+        parameters: &[
+            ("patient", Place::Query, "whose looks: the id of a person"),
+            ("_count", Place::Query, "resources of a page"),
+            CURSOR,
+        ],
+        statuses: &[200, 400, 403, 404, 503],
+        access: Access::Roles(Role::ALL),
+        ..get(
+            "/fhir/R4/AuditEvent",
+            "Shows who looked at a record, as AuditEvents after IHE BALP",
+            |v, r| Box::pin(looks::audit_events(v, r)),
         )
     },
     Route {
@@ -502,6 +512,9 @@ pub(crate) static ROUTES: &[Route] = &[
     asset("/assets/show.js", "text/javascript", |v, r| {
         Box::pin(pages::show_js(v, r))
     }),
+    asset("/assets/sharing.js", "text/javascript", |v, r| {
+        Box::pin(pages::sharing_js(v, r))
+    }),
     asset("/assets/texts.js", "text/javascript", |v, r| {
         Box::pin(pages::texts_js(v, r))
     }),
@@ -594,6 +607,7 @@ mod tests {
         "/assets/page.css",
         "/assets/page.js",
         "/assets/show.js",
+        "/assets/sharing.js",
         "/assets/texts.js",
         "/assets/docs.js",
     ];

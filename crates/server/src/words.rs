@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use sokhoe_commands::OpenedEvent;
 use sokhoe_record::{
-    AccessReviewed, Data, GlassBroken, Interface, Purpose, RecordAccessed, ReviewOutcome, Section,
-    Viewer,
+    AccessReviewed, Data, GlassBroken, Instant, Interface, Occurred, Purpose, RecordAccessed,
+    ReviewOutcome, Section, Viewer,
 };
 
 /// A language that things are said in.
@@ -182,7 +182,7 @@ fn looked(look: &RecordAccessed, facility: Option<&str>, language: Language) -> 
 
 fn glass(broken: &GlassBroken, facility: Option<&str>, language: Language) -> String {
     let who = who(&broken.viewer, facility, language);
-    let (reason, until) = (&broken.reason, broken.until);
+    let (reason, until) = (&broken.reason, clock(&broken.until, language));
     match language {
         Language::Vietnamese => format!(
             "{who} đã mở khẩn cấp dị ứng, thuốc và hành chính, đến {until}. Lý do: “{reason}”. Việc này sẽ được rà soát."
@@ -191,6 +191,16 @@ fn glass(broken: &GlassBroken, facility: Option<&str>, language: Language) -> St
             "{who} broke the glass to allergies, medications and demographics, until {until}. Reason: “{reason}”. This will be reviewed."
         ),
     }
+}
+
+/// A moment as clocks in Vietnam show it.
+fn clock(moment: &Occurred, language: Language) -> String {
+    const HOUR_US: i64 = 3_600_000_000;
+    let at = Instant::from_micros(moment.latest_us());
+    let of_day = (at.micros() + 7 * HOUR_US).rem_euclid(Instant::DAY_US);
+    let (hour, minute) = (of_day / HOUR_US, of_day % HOUR_US / 60_000_000);
+    let on = language.of("ngày", "on");
+    format!("{hour:02}:{minute:02} {on} {}", at.local_day())
 }
 
 fn review(reviewed: &AccessReviewed, facility: Option<&str>, language: Language) -> String {

@@ -306,12 +306,16 @@ async fn all_processors_bring_registry_and_directory_to_what_one_event_after_the
         let brought_on = all_of(opener.registry(), opener, &told);
         assert_eq!(brought_on, all_of(&registry, opener, &told), "seed {seed}");
         assert_eq!(
-            bytes(&beginning.directory),
+            bytes(&beginning.index.directory),
             bytes(&directory),
             "seed {seed}"
         );
         let anew = from_zero(&beginning.streams).unwrap();
-        assert_eq!(bytes(&anew.directory), bytes(&directory), "seed {seed}");
+        assert_eq!(
+            bytes(&anew.index.directory),
+            bytes(&directory),
+            "seed {seed}"
+        );
         if erased == 0 {
             assert_eq!(brought_on, lived, "seed {seed}");
         }
@@ -332,9 +336,9 @@ async fn a_follower_behind_the_registry_s_snapshot_is_brought_on_alone_and_one_a
     let cache = folder.path().join("data/cache");
     let (commands, beginning) =
         Commands::open_with(settings(folder.path()), Beginning::of).unwrap();
-    let expected = bytes(&beginning.directory);
+    let expected = bytes(&beginning.index.directory);
     let people = commands.opener().registry().all_people();
-    commands.opener().write_cache(SNAPSHOT, &expected);
+    commands.opener().write_cache(DIRECTORY_SNAPSHOT, &expected);
     commands.close().unwrap();
     drop((commands, beginning));
     for lost in ["registry", "directory"] {
@@ -342,9 +346,13 @@ async fn a_follower_behind_the_registry_s_snapshot_is_brought_on_alone_and_one_a
         let (commands, beginning) =
             Commands::open_with(settings(folder.path()), Beginning::of).unwrap();
         assert_eq!(beginning.position(), end, "without {lost}");
-        assert_eq!(bytes(&beginning.directory), expected, "without {lost}");
+        assert_eq!(
+            bytes(&beginning.index.directory),
+            expected,
+            "without {lost}"
+        );
         assert_eq!(commands.opener().registry().all_people(), people);
-        commands.opener().write_cache(SNAPSHOT, &expected);
+        commands.opener().write_cache(DIRECTORY_SNAPSHOT, &expected);
         commands.close().unwrap();
     }
 }

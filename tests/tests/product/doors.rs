@@ -75,6 +75,10 @@ fn routes(served: &Served) -> Vec<(String, String)> {
 /// Knocks with a request that is fit for the route, and changes nothing.
 fn knock(request: Request<'_>, (method, path): &(String, String), person: &str) -> Answer {
     let shown = path
+        .replace(
+            "/fhir/R4/AuditEvent",
+            &format!("/fhir/R4/AuditEvent?patient={person}"),
+        )
         .replace("{id}", person)
         .replace("{type}", "Patient")
         .replace("{event_id}", &event_id(2))

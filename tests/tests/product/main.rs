@@ -19,6 +19,8 @@ mod feed;
 mod fhir_import;
 mod full;
 mod home;
+mod looks;
+mod matrix;
 mod peer;
 mod readme;
 mod rebuild;

@@ -21,7 +21,7 @@ pub const RENDERED_TYPES: [&str; 11] = [
 /// Builds the CapabilityStatement of a server at `base_url` (without a trailing slash), of `version`, valid since
 /// `date` (`YYYY-MM-DD`).
 pub fn capability_statement(base_url: &str, version: &str, date: &str) -> Value {
-    let resources: Vec<Value> = RENDERED_TYPES
+    let mut resources: Vec<Value> = RENDERED_TYPES
         .iter()
         .map(|name| {
             json!({
@@ -33,6 +33,11 @@ pub fn capability_statement(base_url: &str, version: &str, date: &str) -> Value 
             })
         })
         .collect();
+    resources.push(json!({
+        "type": "AuditEvent",
+        "interaction": [{"code": "search-type"}],
+        "searchParam": [{"name": "patient", "type": "reference"}],
+    }));
     json!({
         "resourceType": "CapabilityStatement",
         "status": "active",

@@ -115,7 +115,18 @@ data! {
         request_id: String => WORD_CHARS_MAX,
         /// The decision.
         decision: RequestDecision,
-        /// On which ground.
+        /// On which ground; a refusal and an extension give one.
         ground: Option<String> => NARRATIVE_CHARS_MAX,
+    }
+    rules check_decided;
+}
+
+fn check_decided(decided: &RequestDecided, at: Path<'_>, cx: &mut Cx) {
+    let needed = matches!(
+        decided.decision,
+        RequestDecision::Refused | RequestDecision::Extended
+    );
+    if needed && decided.ground.is_none() {
+        cx.missing(at.key("ground"));
     }
 }

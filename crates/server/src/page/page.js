@@ -2,6 +2,8 @@
 // Everything from the server is set as text, never as markup.
 
 import { author, bare, kind, newestFirst, node, pairs, section, show, speak, summary, text, when, word } from "/assets/show.js";
+import { showSharing } from "/assets/sharing.js";
+import { BECAUSE } from "/assets/texts.js";
 
 const state = { language: "vi", token: null, claims: {}, person: null, shown: null, events: [], drawn: 0 };
 /** Events of the history drawn at a time. */
@@ -23,11 +25,12 @@ const staff = () => ["hospital", "clinician", "station"].includes(state.claims.r
 async function call(path, options = {}) {
   const headers = { authorization: `Bearer ${state.token}`, "accept-language": state.language, ...options.headers };
   if (staff()) headers["sokhoe-purpose"] = element("purpose").value;
+  if (staff() && element("purpose").value === "ETREAT") headers["sokhoe-reason"] = encodeURIComponent(element("reason").value.trim());
   const answer = await fetch(path, { ...options, headers, cache: "no-store" });
   const body = await answer.json().catch(() => ({}));
   if (answer.ok) return body;
   if (answer.status === 401) { leave(); throw new Error(text("expired")); }
-  if (answer.status === 403) throw new Error(text("forbidden"));
+  if (answer.status === 403) throw new Error(`${text("forbidden")} ${body.detail || ""}`);
   if (answer.status === 404) throw new Error(text("nobody"));
   throw new Error(`${body.title || answer.status}: ${body.detail || ""}`);
 }
@@ -52,6 +55,7 @@ function label() {
   element("who").textContent = state.token ? [word(role || ""), facility || sub].filter(Boolean).join(" · ") : "";
   if (state.shown) showRecord(state.shown);
   if (state.shown) showHistory();
+  if (state.shown && state.claims.role === "citizen") attempt(() => showSharing(element("sharing"), state.person, call, attempt));
 }
 
 function arrange() {
@@ -77,6 +81,7 @@ function leave() {
   Object.assign(state, { token: null, claims: {}, person: null, shown: null, events: [], drawn: 0 });
   element("history").replaceChildren();
   element("sections").replaceChildren();
+  element("sharing").replaceChildren();
   element("found").replaceChildren();
   arrange();
 }
@@ -119,6 +124,7 @@ async function open(person) {
     showRecord(record);
     showHistory();
     element("book").hidden = false;
+    if (state.claims.role === "citizen") await showSharing(element("sharing"), person, call, attempt);
   });
 }
 
@@ -161,7 +167,12 @@ function showRecord(record) {
     box.open = OPEN.includes(key);
     return box;
   });
-  if (withheld.length) sections.unshift(node("p", `${text("withheld")}: ${withheld.map(text).join(", ")}.`, "notice"));
+  const reasons = new Map();
+  for (const { section: part, because } of record.withheld || []) reasons.set(because, [...(reasons.get(because) || []), text(part)]);
+  for (const [because, parts] of reasons) {
+    const said = state.language === "vi" ? BECAUSE[because] || because : because;
+    sections.unshift(node("p", `${text("withheld")}: ${parts.join(", ")} (${said}).`, "notice"));
+  }
   element("sections").replaceChildren(...sections);
 }
 
@@ -231,6 +242,7 @@ element("find").addEventListener("submit", (event) => { event.preventDefault(); 
 element("moment").addEventListener("submit", (event) => { event.preventDefault(); open(state.person); });
 element("now").addEventListener("click", () => { element("as_of").value = ""; open(state.person); });
 element("more").addEventListener("click", showMore);
+element("purpose").addEventListener("change", () => { element("reason_row").hidden = element("purpose").value !== "ETREAT"; });
 element("leave").addEventListener("click", leave);
 element("language").addEventListener("click", () => {
   state.language = state.language === "vi" ? "en" : "vi";

@@ -3,7 +3,10 @@
 
 const vi = {
   enter: "Đăng nhập", token: "Mã truy cập (token)", leave: "Thoát", find: "Tìm người", purpose: "Mục đích xem",
-  purpose_TREAT: "Khám, điều trị", purpose_PATRQT: "Theo yêu cầu của người bệnh",
+  sharing: "Chia sẻ sổ của tôi", who_looked: "Ai đã xem sổ của tôi", silence: "Chưa có quyết định nào: cơ sở khác không được xem.",
+  anyone_treating: "mọi người đang điều trị", everything: "toàn bộ", over: "hết hiệu lực", withdraw: "Rút lại", effect: "Quyết định",
+  facility_code: "Mã cơ sở", part: "Phần", grant: "Ghi vào sổ", glass_reason: "Lý do mở khẩn cấp (người dân sẽ đọc được)",
+  purpose_ETREAT: "Cấp cứu (mở khẩn cấp)", purpose_TREAT: "Khám, điều trị", purpose_PATRQT: "Theo yêu cầu của người bệnh",
   purpose_PUBHLTH: "Y tế công cộng", purpose_HOPERAT: "Vận hành cơ sở",
   system: "Tìm theo", value: "Số hoặc tên", as_of: "Xem sổ tại thời điểm", show: "Xem", now: "Hiện tại",
   by_name: "Họ và tên", by_cccd: "Số căn cước (CCCD)", by_bhyt: "Thẻ bảo hiểm y tế", by_bhxh: "Mã số BHXH",
@@ -13,7 +16,7 @@ const vi = {
   nobody: "Không tìm thấy, hoặc không được phép xem.", loading: "Đang tải…", failed: "Không liên lạc được máy chủ.",
   expired: "Phiên đã hết. Hãy đăng nhập lại.", forbidden: "Vai trò này không được xem sổ sức khỏe.",
   none: "Chưa có ghi nhận", record: "Sổ sức khỏe", born: "sinh", age: "tuổi", died: "Đã mất",
-  withheld: "Chỉ hiển thị phần ghi tại cơ sở này. Cơ sở khác còn ghi về", elsewhere: "Cơ sở khác có ghi; không hiển thị ở đây.", more_elsewhere: "còn phần ở cơ sở khác",
+  withheld: "Phần không được xem, nếu có", elsewhere: "Phần cơ sở khác ghi, nếu có, không hiển thị ở đây.", more_elsewhere: "có thể còn ở cơ sở khác",
   choose: "Có nhiều người phù hợp. Hãy chọn:", course: "Diễn biến", series: "lần đo", measured: "Chỉ số", result: "Kết quả",
   time: "Ngày", kind: "Sự kiện", type: "Loại", place: "Cơ sở", content: "Nội dung", details: "Chi tiết", by: "Người ghi",
   event: "Mã sự kiện", hash: "Mã băm", previous_hash: "Mã băm trước", position: "Vị trí", recorded_at: "Ghi vào sổ lúc",
@@ -30,7 +33,10 @@ const vi = {
 
 const en = {
   enter: "Sign in", token: "Access token", leave: "Sign out", find: "Find a person", purpose: "Purpose",
-  purpose_TREAT: "Treatment", purpose_PATRQT: "At the person's request",
+  sharing: "Sharing my book", who_looked: "Who looked at my book", silence: "Nothing stated: other facilities do not see it.",
+  anyone_treating: "anyone who treats", everything: "everything", over: "over", withdraw: "Withdraw", effect: "Decision",
+  facility_code: "Facility code", part: "Part", grant: "Write down", glass_reason: "Reason for breaking the glass (the person will read it)",
+  purpose_ETREAT: "Emergency (break the glass)", purpose_TREAT: "Treatment", purpose_PATRQT: "At the person's request",
   purpose_PUBHLTH: "Public health", purpose_HOPERAT: "Operations",
   system: "Find by", value: "Number or name", as_of: "The book as it was at", show: "Show", now: "Now",
   by_name: "Name", by_cccd: "Personal number (CCCD)", by_bhyt: "Health insurance card", by_bhxh: "Social insurance number",
@@ -40,7 +46,7 @@ const en = {
   nobody: "Not found, or not yours to see.", loading: "Loading…", failed: "The server does not answer.",
   expired: "The session is over. Please sign in again.", forbidden: "This role does not read health books.",
   none: "Nothing recorded", record: "Health book", born: "born", age: "years", died: "Died",
-  withheld: "Only entries of this facility are shown. Other facilities also recorded", elsewhere: "Another facility recorded something; it is not shown here.", more_elsewhere: "more at another facility",
+  withheld: "Withheld, if there is any", elsewhere: "What other facilities recorded, if anything, is not shown here.", more_elsewhere: "there may be more elsewhere",
   choose: "Several people fit. Please choose:", course: "Course", series: "measurements", measured: "Measured", result: "Result",
   time: "Date", kind: "Event", type: "Type", place: "Facility", content: "Content", details: "Details", by: "Author",
   event: "Event id", hash: "Hash", previous_hash: "Previous hash", position: "Position", recorded_at: "Recorded at",
@@ -115,4 +121,12 @@ export const KINDS = {
   correction_made: "Sửa chữa", consent_granted: "Cho phép xem", consent_withdrawn: "Rút cho phép", secondary_use_refused: "Từ chối dùng số liệu",
   secondary_use_allowed: "Đồng ý dùng số liệu", guardian_appointed: "Cử người giám hộ", guardian_ended: "Hết giám hộ", resource_kept: "Giữ nguyên bản",
   request_made: "Gửi yêu cầu", request_decided: "Trả lời yêu cầu",
+};
+
+// Why something is withheld, as the server says it.
+export const BECAUSE = {
+  "entries of another facility, which no directive of the person opens to this one": "mục do cơ sở khác ghi, chủ sổ chưa cho cơ sở này xem",
+  "entries of another facility, which a directive of the person refuses": "mục do cơ sở khác ghi, chủ sổ không cho xem",
+  "entries under a label, if there are any, which need a directive that names the label": "mục nhạy cảm, nếu có, cần chủ sổ cho phép đích danh",
+  "entries that breaking the glass does not open": "mục mà mở khẩn cấp không mở",
 };

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sokhoe_access::{Filter, Purpose, ReadDecision, may_see_directives};
 use sokhoe_commands::SystemStream;
 use sokhoe_projections::Extent;
-use sokhoe_record::{Data, Incoming, Instant, Interface, Recipient, Section, consents};
+use sokhoe_record::{Data, Instant, Interface, Recipient, Section, consents};
 
 use crate::app::App;
 use crate::body::read_whole;
@@ -17,6 +17,7 @@ use crate::intake;
 use crate::query::Query;
 use crate::routes::events::json;
 use crate::routes::people::{person_in_path, personal};
+use crate::routes::stated;
 
 /// How a directive that comes without evidence was expressed.
 const EVIDENCE: &str = "stated over the person's own access";
@@ -83,22 +84,13 @@ pub(super) async fn grant(visit: Visit, request: Request) -> Answer {
     let bytes_max = limits.small_bytes_max;
     let bytes = read_whole(request.into_body(), "a directive", bytes_max, limits).await?;
     let app = &visit.shared.app;
-    let mut data: Value = serde_json::from_slice(&bytes)
-        .map_err(|_| Problem::field("", "wrong_type", "expected a JSON object"))?;
-    let Some(members) = data.as_object_mut() else {
-        return Err(Problem::field("", "wrong_type", "expected an object"));
-    };
+    let (event_id, mut data) = stated::body(&bytes)?;
     let now = Instant::from_micros(app.now_us());
-    let event_id = match members.remove("event_id") {
-        Some(id) => id,
-        None => json!(random_id()?),
-    };
-    let consent_id = event_id.clone();
-    members.entry("consent_id").or_insert(consent_id);
-    members.entry("effect").or_insert_with(|| json!("permit"));
-    members.entry("from").or_insert_with(|| json!(now));
-    members.entry("evidence").or_insert_with(|| json!(EVIDENCE));
-    let incoming = state(&allowed, "consent_granted", &event_id, now, data)?;
+    stated::fill(&mut data, "consent_id", || event_id.clone());
+    stated::fill(&mut data, "effect", || json!("permit"));
+    stated::fill(&mut data, "from", || json!(now));
+    stated::fill(&mut data, "evidence", || json!(EVIDENCE));
+    let incoming = stated::event(allowed.person, "consent_granted", &event_id, now, data)?;
     if let Data::ConsentGranted(granted) = &incoming.0.event.data {
         let over = granted
             .until
@@ -136,38 +128,11 @@ pub(super) async fn withdraw(visit: Visit, request: Request) -> Answer {
     }
     let now = Instant::from_micros(app.now_us());
     let data = json!({"consent_id": consent_id, "from": now});
-    let event_id = json!(random_id()?);
-    let (incoming, digest) = state(&allowed, "consent_withdrawn", &event_id, now, data)?;
+    let event_id = json!(stated::random_id()?);
+    let person = allowed.person;
+    let (incoming, digest) = stated::event(person, "consent_withdrawn", &event_id, now, data)?;
     let receipt = app.submit(visit.caller()?, incoming, digest).await?;
     json(status::OK, &receipt)
-}
-
-/// Makes the event that states something about a person's sharing; errors point into its data.
-fn state(
-    allowed: &Allowed,
-    kind: &str,
-    event_id: &Value,
-    now: Instant,
-    data: Value,
-) -> Result<(Incoming, sokhoe_commands::ContentDigest), Problem> {
-    let event = json!({
-        "event_id": event_id,
-        "person": {"id": allowed.person},
-        "kind": kind,
-        "occurred_at": now,
-        "data": data,
-    });
-    let bytes = serde_json::to_vec(&event).map_err(|error| Problem::internal(&error))?;
-    let read = intake::read(&bytes);
-    read.map_err(|problem| {
-        problem.moved(|pointer| pointer.strip_prefix("/data").unwrap_or(pointer).to_owned())
-    })
-}
-
-fn random_id() -> Result<sokhoe_record::EventId, Problem> {
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|error| Problem::internal(&error))?;
-    Ok(sokhoe_record::EventId::from_bytes(id))
 }
 
 impl App {

@@ -386,7 +386,7 @@ pub(super) async fn resource(visit: Visit, request: Request) -> Answer {
     }
 }
 
-fn fhir(value: Value) -> Answer {
+pub(super) fn fhir(value: Value) -> Answer {
     let mut response = Response::new(Body::from(value.to_string()));
     let media_type = HeaderValue::from_static("application/fhir+json");
     response.headers_mut().insert(CONTENT_TYPE, media_type);

@@ -8,21 +8,25 @@ use sokhoe_access::{
     decide, may_explain, may_see_looks, rule_says,
 };
 use sokhoe_commands::OpenedEvent;
+use sokhoe_exchange::fhir::audit_event;
 use sokhoe_projections::{AsOf, Extent, Facts};
 use sokhoe_record::json::{self as record_json, Node};
 use sokhoe_record::{Data, Instant, Interface, Label, PersonId, Section};
 
 use crate::app::App;
 use crate::body::read_whole;
-use crate::disclosure::Allowed;
+use crate::disclosure::{Allowed, NOBODY};
 use crate::error::{Problem, status};
 use crate::guard::{Answer, Visit};
 use crate::intake::malformed;
-use crate::query::Query;
+use crate::query::{Query, bad};
 use crate::routes::events::json;
+use crate::routes::fhir::fhir;
 use crate::routes::people::{language, page_items, person_in_path, personal};
 use crate::words::{Language, in_words};
 
+/// AuditEvents of a page unless asked otherwise.
+const AUDIT_EVENTS: u64 = 100;
 /// Looks that an explanation goes through at most.
 const LOOKS_MAX: usize = 10_000;
 
@@ -48,6 +52,57 @@ pub(super) async fn accesses(visit: Visit, request: Request) -> Answer {
     let language = spoken(request.headers());
     let items: Vec<Value> = found.iter().map(|event| item(event, language)).collect();
     let mut response = json(status::OK, &json!({"items": items, "next": next}))?;
+    personal(response.headers_mut(), position, None)?;
+    Ok(response)
+}
+
+/// Shows who looked as FHIR: a Bundle of AuditEvents of one patient, newest first.
+pub(super) async fn audit_events(visit: Visit, request: Request) -> Answer {
+    let known = ["patient", "_count", "cursor", "_format"];
+    let query = Query::parse(request.uri().query(), &known)?;
+    let patient = query
+        .get("patient")
+        .map(|id| id.strip_prefix("Patient/").unwrap_or(id));
+    let Some(patient) = patient else {
+        return Err(bad("name a patient with patient=ID".to_owned()));
+    };
+    let before = query.number("cursor")?.unwrap_or(u64::MAX);
+    let items_max = visit.shared.limits.page_items_max;
+    let limit = query.number("_count")?.unwrap_or(AUDIT_EVENTS);
+    let limit = usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .clamp(1, items_max);
+    let purpose = visit.purpose(request.headers())?;
+    let person = PersonId::parse(patient).unwrap_or(NOBODY);
+    let allowed = looks_allowed(&visit, purpose, person).await?;
+    let (app, person) = (&visit.shared.app, allowed.person);
+    let mut found = app.looks(person, before, limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let position = app.standing().durable;
+    let entries: Vec<Value> = found
+        .iter()
+        .filter_map(|look| {
+            let at = Instant::from_micros(look.recorded_at_us);
+            audit_event(&look.stored.event, person, at)
+        })
+        .map(|resource| json!({"resource": resource, "search": {"mode": "match"}}))
+        .collect();
+    let extent = Extent {
+        entries: u32::try_from(entries.len()).unwrap_or(u32::MAX),
+        ..Extent::default()
+    };
+    visit.disclose(&allowed, &extent, position, false).await?;
+    let next = found.last().filter(|_| more).map(|last| {
+        let at = last.position;
+        let url = format!("AuditEvent?patient={person}&_count={limit}&cursor={at}");
+        json!([{"relation": "next", "url": url}])
+    });
+    let bundle = json!({
+        "resourceType": "Bundle", "type": "searchset", "entry": entries,
+        "link": next.unwrap_or_else(|| json!([])),
+    });
+    let mut response = fhir(bundle)?;
     personal(response.headers_mut(), position, None)?;
     Ok(response)
 }

@@ -50,6 +50,13 @@ pub(super) async fn show_js(_: Visit, _: Request) -> Answer {
     ))
 }
 
+pub(super) async fn sharing_js(_: Visit, _: Request) -> Answer {
+    Ok(text(
+        "text/javascript; charset=utf-8",
+        include_str!("../page/sharing.js"),
+    ))
+}
+
 pub(super) async fn texts_js(_: Visit, _: Request) -> Answer {
     Ok(text(
         "text/javascript; charset=utf-8",

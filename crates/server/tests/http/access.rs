@@ -422,3 +422,227 @@ async fn an_explanation_agrees_with_the_read_and_says_what_was_seen_on_a_day() {
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn auditors_find_looks_see_whom_an_account_affected_and_review_broken_glasses() {
+    let (house, person) = with_person().await;
+    read(&house, clinician(), &person, &[TREAT]).await;
+    let reason = ("sokhoe-reason", "B%E1%BA%A5t%20t%E1%BB%89nh");
+    read(&house, clinician(), &person, &[EMERGENCY, reason]).await;
+    let auditor = || Claims {
+        person: None,
+        ..claims(Role::Auditor)
+    };
+    let list = async |path: &str| {
+        let answer = ask(&house, auditor(), &format!("GET {path}"), &[], &Value::Null).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()
+    };
+    let first = list("/v1/audit/accesses?actor=the-clinician&limit=2").await;
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    assert_eq!(first["items"][0]["person_id"], person.as_str());
+    let rest = list(first["next"].as_str().unwrap()).await;
+    assert_eq!(rest["items"].as_array().unwrap().len(), 1);
+    assert_eq!(rest["next"], Value::Null);
+    let affected = list("/v1/audit/affected?actor=the-clinician").await;
+    assert_eq!(
+        (
+            &affected["items"][0]["person_id"],
+            &affected["items"][0]["looks"]
+        ),
+        (&json!(person), &json!(3))
+    );
+    let signals = list("/v1/audit/signals").await;
+    let rules: Vec<&str> = signals["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|signal| signal["rule"].as_str().unwrap())
+        .collect();
+    assert!(rules.contains(&"no_treatment_relation"), "{signals}");
+    assert!(
+        !first.to_string().contains("Amoxicillin"),
+        "looks, never contents"
+    );
+
+    let queue = list("/v1/audit/reviews").await;
+    let glass = queue["items"][0]["event_id"].clone();
+    assert_eq!(queue["items"][0]["kind"], "glass_broken");
+    let review = json!({"event_id": glass, "outcome": "justified", "note": "Ca cấp cứu"});
+    let taken = ask(&house, auditor(), "POST /v1/audit/reviews", &[], &review).await;
+    assert_eq!(taken.status, 201, "{taken:?}");
+    assert_eq!(list("/v1/audit/reviews").await["items"], json!([]));
+    let said = looks(&house, &person, "vi").await;
+    assert!(said.iter().any(|look| {
+        look["text"]
+            .as_str()
+            .unwrap()
+            .contains("có lý do chính đáng")
+    }));
+    for (bad, pointer) in [
+        (
+            json!({"event_id": event_id(2), "outcome": "justified"}),
+            "/event_id",
+        ),
+        (json!({"event_id": glass, "outcome": "fine"}), "/outcome"),
+        (
+            json!({"event_id": glass, "outcome": "justified", "note": "x".repeat(3000)}),
+            "/note",
+        ),
+    ] {
+        let refused = ask(&house, auditor(), "POST /v1/audit/reviews", &[], &bad).await;
+        assert_eq!(
+            (refused.status, &refused.json()["errors"][0]["pointer"]),
+            (422, &json!(pointer))
+        );
+    }
+    for wrong in [
+        "/v1/audit/affected",
+        "/v1/audit/accesses?from=yesterday",
+        "/v1/audit/accesses?kind=all",
+    ] {
+        let refused = ask(
+            &house,
+            auditor(),
+            &format!("GET {wrong}"),
+            &[],
+            &Value::Null,
+        )
+        .await;
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+    // What auditors ask is on the record as well.
+    let own = list("/v1/audit/accesses?actor=the-auditor").await;
+    assert!(own["items"].as_array().unwrap().len() > 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_absent_is_answered_like_somebody_of_whom_nothing_is_seen() {
+    let (house, person) = with_person().await;
+    let absent = "00000000-0000-4000-8000-000000000001";
+    let reason = ("sokhoe-reason", "x");
+    let stranger = |role: Role| Claims {
+        facility: role.staff().then(|| "99002".to_owned()),
+        person: None,
+        ..claims(role)
+    };
+    for role in Role::ALL
+        .iter()
+        .copied()
+        .filter(|role| !matches!(role, Role::Citizen | Role::Guardian))
+    {
+        for headers in [vec![TREAT], vec![EMERGENCY], vec![EMERGENCY, reason]] {
+            for part in ["", "/events", "/evidence", "/accesses", "/consents"] {
+                let of = |id: &str| format!("GET /v1/people/{id}{part}");
+                let there = ask(&house, stranger(role), &of(&person), &headers, &Value::Null).await;
+                let not = ask(&house, stranger(role), &of(absent), &headers, &Value::Null).await;
+                // Auditors see all looks, and whoever treats is told that somebody is there.
+                if there.status == 200 {
+                    assert!(
+                        matches!(role, Role::Auditor | Role::Clinician),
+                        "{role} {part}"
+                    );
+                    continue;
+                }
+                let said = |answer: &Answer| (answer.status, answer.json()["detail"].clone());
+                assert_eq!(said(&there), said(&not), "{role} {part} {headers:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_a_clock_until_it_is_refused_with_a_ground_or_done() {
+    let (house, person) = with_person().await;
+    let own = async |what: &str, body: &Value| ask(&house, citizen(&person), what, &[], body).await;
+    let wrong = own("POST /v1/requests", &json!({"right": "forget"})).await;
+    assert_eq!(
+        (wrong.status, &wrong.json()["errors"][0]["pointer"]),
+        (422, &json!("/right"))
+    );
+    let asked = json!({"right": "view", "statement": "Xin bản sao"});
+    let made = own("POST /v1/requests", &asked).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let listed = own("GET /v1/requests", &Value::Null).await.json();
+    let item = &listed["items"][0];
+    assert_eq!(
+        (&item["state"], &item["statement"]),
+        (&json!("due"), &json!("Xin bản sao"))
+    );
+    let id = item["request_id"].as_str().unwrap().to_owned();
+
+    let decide = async |number: u32, decision: &str, ground: Value| {
+        let mut data = json!({"request_id": id, "decision": decision});
+        if !ground.is_null() {
+            data["ground"] = ground;
+        }
+        let event = json!({"event_id": event_id(number), "person": identified(1), "kind": "request_decided",
+            "occurred_at": "2026-11-02", "data": data});
+        append(&house, &event).await.status
+    };
+    assert_eq!(decide(60, "extended", Value::Null).await, 422, "why?");
+    assert_eq!(decide(61, "extended", json!("hồ sơ giấy")).await, 201);
+    let queue = async |state: &str| {
+        let what = format!("GET /v1/requests?state={state}");
+        ask(&house, claims(Role::Auditor), &what, &[], &Value::Null)
+            .await
+            .json()["items"]
+            .clone()
+    };
+    let open = queue("open").await;
+    assert_eq!(
+        (&open[0]["state"], &open[0]["person_id"]),
+        (&json!("extended"), &json!(person))
+    );
+    assert!(
+        !open.to_string().contains("bản sao"),
+        "auditors do not read what people say"
+    );
+    assert_eq!(queue("overdue").await, json!([]));
+    let month = 31 * 86_400_000_000;
+    house
+        .clock
+        .fetch_add(month, std::sync::atomic::Ordering::Relaxed);
+    let late = Claims {
+        expires_at_s: crate::house::NOW_S + 40 * 86_400,
+        ..claims(Role::Auditor)
+    };
+    let overdue = ask(
+        &house,
+        late,
+        "GET /v1/requests?state=overdue",
+        &[],
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(overdue.json()["items"][0]["state"], "overdue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_come_as_audit_events_page_by_page() {
+    let (house, person) = with_person().await;
+    read(&house, claims(Role::Hospital), &person, &[TREAT]).await;
+    read(&house, claims(Role::Researcher), &person, &[]).await;
+    let path = format!("GET /fhir/R4/AuditEvent?patient=Patient/{person}&_count=1");
+    let first = ask(&house, citizen(&person), &path, &[], &Value::Null)
+        .await
+        .json();
+    assert_eq!(first["entry"][0]["resource"]["outcome"], "4");
+    let next = first["link"][0]["url"].as_str().unwrap();
+    let next = format!("GET /fhir/R4/{next}");
+    let second = ask(&house, citizen(&person), &next, &[], &Value::Null)
+        .await
+        .json();
+    assert_eq!(second["entry"][0]["resource"]["outcome"], "0");
+    let refused = ask(&house, clinician(), &path, &[TREAT], &Value::Null).await;
+    assert_eq!(refused.status, 403);
+    let unnamed = ask(
+        &house,
+        citizen(&person),
+        "GET /fhir/R4/AuditEvent",
+        &[],
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(unnamed.status, 400);
+}

@@ -164,7 +164,7 @@ async fn staff_say_why_they_read() {
     assert_eq!(missing.status, 400);
     assert!(missing.body.contains("Sokhoe-Purpose"));
     assert_eq!(read(&[("sokhoe-purpose", "CURIOSITY")]).await.status, 400);
-    assert_eq!(read(&[("sokhoe-purpose", "ETREAT")]).await.status, 404);
+    assert_eq!(read(&[("sokhoe-purpose", "ETREAT")]).await.status, 403);
     assert_eq!(read(&[("sokhoe-purpose", "TREAT")]).await.status, 404);
 }
 
