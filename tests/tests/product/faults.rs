@@ -32,6 +32,8 @@ const PLACES: [&str; 12] = [
     "/cache/heads",
     "/cache/registry",
     "/cache/directory",
+    "/cache/looks",
+    "/cache/requests",
     "/cache$",
 ];
 
