@@ -5,21 +5,38 @@
 //! never past the token's end nor past a change of keys or revoked ids; tokens themselves are not kept.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use sokhoe_access::{Principal, SKEW_S, Trust};
 
+use crate::clock::steady_now;
+use crate::config::Limits;
 use crate::error::Problem;
-use crate::guard::Certified;
+use crate::guard::{Certified, Peer};
 use crate::metrics::{Metrics, TokenSeen};
+use crate::rate::{Allowances, Rate, neighbourhood};
 
-/// Verifies tokens and remembers the ones that held.
+/// Verifies tokens and remembers the ones that held, and how much each client asked for.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     remembered_max: usize,
     known: RwLock<Known>,
+    /// What accounts may ask for, by the digest of their names; `None` for no limit.
+    accounts: Option<Allowances<[u8; 32]>>,
+    /// What strangers may have refused, by where they come from.
+    strangers: Allowances<IpAddr>,
+}
+
+/// Why a request has no principal.
+enum Unknown {
+    /// It said nothing usable.
+    Refused(Problem),
+    /// Too many before it did not, so it was not looked at.
+    Unread(Duration),
 }
 
 /// Under one lock, so that nothing is remembered of a trust that was replaced meanwhile.
@@ -30,13 +47,23 @@ struct Known {
 }
 
 impl Tokens {
-    pub(crate) fn new(trust: Trust, remembered_max: usize) -> Self {
+    pub(crate) fn new(trust: Trust, limits: &Limits) -> Self {
+        let accounts = limits.requests_per_s.map(|per_s| Rate {
+            per_s,
+            burst: per_s.saturating_mul(2),
+        });
+        let strangers = Rate {
+            per_s: limits.refusals_per_s,
+            burst: limits.refusals_burst,
+        };
         Self {
-            remembered_max,
+            remembered_max: limits.tokens_max,
             known: RwLock::new(Known {
                 trust: Arc::new(trust),
                 remembered: HashMap::new(),
             }),
+            accounts: accounts.map(|rate| Allowances::new(rate, limits.clients_max)),
+            strangers: Allowances::new(strangers, limits.clients_max),
         }
     }
 
@@ -47,20 +74,50 @@ impl Tokens {
         known.remembered.clear();
     }
 
-    /// Returns who the request speaks for: by its token, or without one by the certificate of its connection.
+    /// Returns who the request speaks for, by its token, or without one by the certificate of its connection, as long as
+    /// the client stays within its allowance.
     pub(crate) fn principal(
         &self,
         request: &Request,
         now_s: i64,
         metrics: &Metrics,
     ) -> Result<Arc<Principal>, Problem> {
+        let peer = request.extensions().get().map(|Peer(address)| *address);
+        let principal = match self.identify(request, peer, now_s, metrics) {
+            Ok(principal) => principal,
+            Err(Unknown::Unread(wait)) => return Err(too_many_refused(wait, metrics)),
+            Err(Unknown::Refused(problem)) => {
+                let peer = neighbourhood(peer.unwrap_or(UNKNOWN));
+                let within = self.strangers.take(peer, steady_now());
+                within.map_err(|wait| too_many_refused(wait, metrics))?;
+                return Err(problem);
+            }
+        };
+        if let Some(accounts) = &self.accounts {
+            let account = *blake3::hash(principal.sender.as_bytes()).as_bytes();
+            accounts.take(account, steady_now()).map_err(|wait| {
+                metrics.rate_limited();
+                let detail = "this account asks more often than it may; nothing was done; wait as Retry-After says";
+                Problem::too_many(detail, wait)
+            })?;
+        }
+        Ok(principal)
+    }
+
+    fn identify(
+        &self,
+        request: &Request,
+        peer: Option<IpAddr>,
+        now_s: i64,
+        metrics: &Metrics,
+    ) -> Result<Arc<Principal>, Unknown> {
         let headers = request.headers();
         if let Some(Certified(principal)) = request.extensions().get()
             && !headers.contains_key(header::AUTHORIZATION)
         {
             return Ok(Arc::clone(principal));
         }
-        let token = bearer(headers)?;
+        let token = bearer(headers).map_err(Unknown::Refused)?;
         let key = *blake3::hash(token.as_bytes()).as_bytes();
         let trust = {
             let known = self.read();
@@ -71,6 +128,11 @@ impl Tokens {
             }
             Arc::clone(&known.trust)
         };
+        // Behind loopback is a proxy: one of the many who come through it must not keep the others out.
+        if let Some(peer) = peer.filter(|peer| !peer.is_loopback()) {
+            let left = self.strangers.look(&neighbourhood(peer), steady_now());
+            left.map_err(Unknown::Unread)?;
+        }
         match trust.verify(token, now_s) {
             Ok(principal) => {
                 metrics.token(TokenSeen::Verified);
@@ -82,7 +144,7 @@ impl Tokens {
                 metrics.token(TokenSeen::Refused);
                 let because = error.to_string();
                 tracing::info!(because, "a token was refused");
-                Err(Problem::unauthenticated(because))
+                Err(Unknown::Refused(Problem::unauthenticated(because)))
             }
         }
     }
@@ -114,6 +176,15 @@ impl Tokens {
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a request counts as whose peer nobody wrote down, in tests.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+fn too_many_refused(wait: Duration, metrics: &Metrics) -> Problem {
+    metrics.rate_limited();
+    let detail = "too many requests without a valid token came from this address; wait as Retry-After says, and send a valid one";
+    Problem::too_many(detail, wait)
 }
 
 fn lives(principal: &Principal, now_s: i64) -> bool {
@@ -174,12 +245,68 @@ mod tests {
         request
     }
 
-    fn tokens(remembered_max: usize) -> (Tokens, Metrics) {
+    fn tokens(tokens_max: usize) -> (Tokens, Metrics) {
+        limited(&Limits {
+            tokens_max,
+            ..Limits::default()
+        })
+    }
+
+    fn limited(limits: &Limits) -> (Tokens, Metrics) {
         let trust = trust(Revoked::default());
-        (
-            Tokens::new(trust, remembered_max),
-            Metrics::new(std::iter::empty()),
-        )
+        (Tokens::new(trust, limits), Metrics::new(std::iter::empty()))
+    }
+
+    fn from(address: &str, mut request: Request) -> Request {
+        let peer = Peer(address.parse().unwrap());
+        request.extensions_mut().insert(peer);
+        request
+    }
+
+    #[test]
+    fn strangers_who_are_refused_too_often_wait_and_do_not_hurt_others() {
+        let (tokens, metrics) = limited(&Limits {
+            refusals_per_s: 1,
+            refusals_burst: 2,
+            ..Limits::default()
+        });
+        let ask = |address: &str, value: &str| {
+            let asked = tokens.principal(&from(address, with(value)), NOW_S, &metrics);
+            asked.map(|_| ()).map_err(|problem| problem.kind())
+        };
+        let known = format!("Bearer {}", token(1));
+        for address in ["192.0.2.1", "127.0.0.1"] {
+            assert_eq!(ask(address, &known), Ok(()));
+            for _ in 0..2 {
+                assert_eq!(ask(address, "Bearer x.y.z"), Err(Kind::Unauthenticated));
+            }
+            assert_eq!(ask(address, "Bearer x.y.z"), Err(Kind::TooMany));
+            assert_eq!(ask(address, "Basic eDp5"), Err(Kind::TooMany));
+            assert_eq!(ask(address, &known), Ok(()), "who is known comes in");
+        }
+        let good = format!("Bearer {}", token(2));
+        // Elsewhere a token that was never seen waits like the bad ones; behind a proxy it does not.
+        assert_eq!(ask("192.0.2.1", &good), Err(Kind::TooMany));
+        assert_eq!(ask("127.0.0.1", &good), Ok(()));
+        assert_eq!(ask("192.0.2.2", "Bearer x.y.z"), Err(Kind::Unauthenticated));
+    }
+
+    #[test]
+    fn an_account_that_asks_too_often_waits_whatever_token_it_shows() {
+        let (tokens, metrics) = limited(&Limits {
+            requests_per_s: Some(1),
+            ..Limits::default()
+        });
+        let ask = |jti| {
+            let request = from("127.0.0.1", with(&format!("Bearer {}", token(jti))));
+            tokens.principal(&request, NOW_S, &metrics)
+        };
+        assert!(ask(1).is_ok() && ask(2).is_ok());
+        let refused = ask(3).unwrap_err();
+        assert_eq!(refused.kind(), Kind::TooMany);
+        let response = refused.respond(crate::error::Family::Plain, "1");
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
     }
 
     fn trust(revoked: Revoked) -> Trust {

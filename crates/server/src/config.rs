@@ -99,6 +99,15 @@ pub struct Limits {
     pub proofs_max: usize,
     /// Verified tokens remembered.
     pub tokens_max: usize,
+    /// Requests a second from one account; `None` for no limit. As many as come in two seconds may come at once.
+    pub requests_per_s: Option<u32>,
+    /// Requests a second with a bad token or none, from one address or network of IPv6. Verifying this many keeps
+    /// a processor busy for less than a hundredth of its time.
+    pub refusals_per_s: u32,
+    /// Such requests at once: a page that is opened with an old token sends a few, and many sit behind one address.
+    pub refusals_burst: u32,
+    /// Accounts, and addresses, whose use of their allowance is remembered.
+    pub clients_max: usize,
 }
 
 impl Default for Limits {
@@ -134,6 +143,10 @@ impl Default for Limits {
             feed_heartbeat: Duration::from_secs(15),
             proofs_max: 64,
             tokens_max: 10_000,
+            requests_per_s: None,
+            refusals_per_s: 100,
+            refusals_burst: 1000,
+            clients_max: 20_000,
         }
     }
 }
@@ -143,7 +156,7 @@ impl Limits {
     pub(crate) fn published(&self) -> Vec<(&'static str, u64)> {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
-        vec![
+        let mut limits = vec![
             ("connections_max", size(self.connections_max)),
             ("head_timeout_ms", ms(self.head_timeout)),
             ("head_bytes_max", size(self.head_bytes_max)),
@@ -166,6 +179,13 @@ impl Limits {
             ("feed_wait_max_ms", ms(self.feed_wait_max)),
             ("feed_heartbeat_ms", ms(self.feed_heartbeat)),
             ("proofs_max", size(self.proofs_max)),
-        ]
+            ("refusals_per_s", self.refusals_per_s.into()),
+            ("refusals_burst", self.refusals_burst.into()),
+        ];
+        limits.extend(
+            self.requests_per_s
+                .map(|count| ("requests_per_s", count.into())),
+        );
+        limits
     }
 }

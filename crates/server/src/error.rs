@@ -4,6 +4,7 @@
 //! was sent, so that neither health data nor identifiers get into an answer, a log or a proxy.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -85,6 +86,8 @@ problems! {
     Invalid = 422 "invalid" "The content is not valid", "invalid";
     /// An atomic batch was refused because of another of its lines.
     NotTaken = 424 "batch-not-taken" "Nothing of the batch was taken", "processing";
+    /// The client asked for more than its allowance.
+    TooMany = 429 "too-many-requests" "Too many requests", "throttled";
     /// Our fault.
     Internal = 500 "internal" "The server failed", "exception";
     /// Stored bytes are not as they were written.
@@ -175,6 +178,14 @@ impl Problem {
             "a queue is full; nothing was taken; send it again",
         );
         problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// The client asked for more than its allowance and may ask again after a while.
+    pub(crate) fn too_many(detail: &'static str, wait: Duration) -> Self {
+        // Rounded up, so that whoever waits as long as is said is not refused again.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let problem = Self::new(Kind::TooMany, detail);
+        problem.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
     pub(crate) fn not_reached(detail: impl Into<Cow<'static, str>>) -> Self {

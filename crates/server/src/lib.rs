@@ -29,6 +29,7 @@ mod metrics;
 mod openapi;
 mod opening;
 mod query;
+mod rate;
 mod resources;
 mod routes;
 mod search;
@@ -153,7 +154,7 @@ impl Listening {
             provers: Arc::new(Semaphore::new(limits.proofs_max)),
             feed_source: sokhoe_exchange::source_of(&log_id.0),
             closing: self.closing.clone(),
-            tokens: Tokens::new(trust, limits.tokens_max),
+            tokens: Tokens::new(trust, &limits),
             metrics: self.metrics,
             openapi: OnceLock::new(),
             events: Semaphore::new(limits.events_in_flight_max),

@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     tokens_remembered: AtomicU64,
     tokens_verified: AtomicU64,
     tokens_refused: AtomicU64,
+    rate_limited: AtomicU64,
     reloads_failed: AtomicU64,
     handshakes_failed: AtomicU64,
 }
@@ -70,6 +71,7 @@ impl Metrics {
             tokens_remembered: AtomicU64::new(0),
             tokens_verified: AtomicU64::new(0),
             tokens_refused: AtomicU64::new(0),
+            rate_limited: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
             handshakes_failed: AtomicU64::new(0),
         }
@@ -98,6 +100,11 @@ impl Metrics {
             TokenSeen::Refused => &self.tokens_refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request beyond its client's allowance.
+    pub(crate) fn rate_limited(&self) {
+        self.rate_limited.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a file of the configuration that changed and could not be read.
@@ -156,7 +163,16 @@ impl Metrics {
         for route in &self.routes {
             route.write_durations(text)?;
         }
-        let connections = [
+        for (name, kind, value) in self.counters().iter().chain(gauges) {
+            writeln!(text, "# TYPE {name} {kind}\n{name} {value}")?;
+        }
+        Ok(())
+    }
+
+    /// Returns what is counted without labels: name, kind and value.
+    fn counters(&self) -> [(&'static str, &'static str, u64); 8] {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        [
             ("sokhoe_connections", "gauge", load(&self.connections)),
             (
                 "sokhoe_connections_refused_total",
@@ -179,6 +195,11 @@ impl Metrics {
                 load(&self.tokens_refused),
             ),
             (
+                "sokhoe_rate_limited_total",
+                "counter",
+                load(&self.rate_limited),
+            ),
+            (
                 "sokhoe_reloads_failed_total",
                 "counter",
                 load(&self.reloads_failed),
@@ -188,11 +209,7 @@ impl Metrics {
                 "counter",
                 load(&self.handshakes_failed),
             ),
-        ];
-        for (name, kind, value) in connections.iter().chain(gauges) {
-            writeln!(text, "# TYPE {name} {kind}\n{name} {value}")?;
-        }
-        Ok(())
+        ]
     }
 }
 

@@ -122,7 +122,7 @@ fn parameters(route: &Route) -> Vec<Value> {
 fn responses(route: &Route) -> Value {
     let mut statuses: Vec<u16> = route.statuses.to_vec();
     if matches!(route.access, Access::Roles(_)) {
-        statuses.extend([401, 403]);
+        statuses.extend([401, 403, 429]);
     }
     statuses.push(500);
     statuses.sort_unstable();

@@ -70,6 +70,21 @@ pub(crate) const KEYS: &[Key] = &[
         None,
     ),
     key(
+        "limits.requests_per_s",
+        "SOKHOE_LIMITS_REQUESTS_PER_S",
+        None,
+    ),
+    key(
+        "limits.refusals_per_s",
+        "SOKHOE_LIMITS_REFUSALS_PER_S",
+        None,
+    ),
+    key(
+        "limits.refusals_burst",
+        "SOKHOE_LIMITS_REFUSALS_BURST",
+        None,
+    ),
+    key(
         "limits.head_timeout_ms",
         "SOKHOE_LIMITS_HEAD_TIMEOUT_MS",
         None,
@@ -322,6 +337,20 @@ pub(crate) fn read_limits(settings: &Settings, limits: &mut Limits) -> anyhow::R
         if let Some(number) = settings.number(key)? {
             *place =
                 usize::try_from(number).map_err(|_| settings.wrong(key, "a smaller number"))?;
+        }
+    }
+    let small = |key: &str| {
+        let number = settings.number(key)?.map(u32::try_from).transpose();
+        number.map_err(|_| settings.wrong(key, "a smaller number"))
+    };
+    limits.requests_per_s = small("limits.requests_per_s")?;
+    let rates: [(&str, &mut u32); 2] = [
+        ("limits.refusals_per_s", &mut limits.refusals_per_s),
+        ("limits.refusals_burst", &mut limits.refusals_burst),
+    ];
+    for (key, place) in rates {
+        if let Some(number) = small(key)? {
+            *place = number;
         }
     }
     let times: [(&str, &mut Duration); 5] = [

@@ -124,6 +124,24 @@ fn an_address_other_than_loopback_is_refused() {
 }
 
 #[test]
+fn accounts_are_not_limited_unless_it_is_said() {
+    let limits = |file| read(file, &[], &[]).unwrap().limits;
+    assert_eq!(limits(None).requests_per_s, None);
+    let file = "[limits]\nrequests_per_s = 50\nrefusals_burst = 7\n";
+    let said = limits(Some(file));
+    assert_eq!((said.requests_per_s, said.refusals_burst), (Some(50), 7));
+    let message = message(read(
+        Some("[limits]\nrefusals_per_s = 5000000000"),
+        &[],
+        &[],
+    ));
+    assert_eq!(
+        message,
+        "FILE, key limits.refusals_per_s: expected a smaller number"
+    );
+}
+
+#[test]
 fn what_belongs_to_tls_comes_together() {
     let system = "[[systems]]\nname = \"his.example.vn\"\naccount = \"his\"\nrole = \"hospital\"\n\
                   facility = \"99001\"\n";

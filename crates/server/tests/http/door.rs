@@ -6,7 +6,7 @@ use crate::house::{CITIZEN, House, NOW_S, bearer_of, claims, commands};
 use crate::peer::{Answer, raw, send};
 use sokhoe_access::{Claims, Issuer, Role};
 use sokhoe_projections::{Beginning, Views};
-use sokhoe_server::{App, Server, ServerConfig};
+use sokhoe_server::{App, Limits, Server, ServerConfig};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -85,6 +85,47 @@ async fn a_bad_token_is_401_and_says_why() {
             "an answer repeats no token"
         );
     }
+}
+
+#[tokio::test]
+async fn who_asks_too_often_is_told_how_long_to_wait() {
+    let limits = Limits {
+        requests_per_s: Some(1),
+        refusals_per_s: 1,
+        refusals_burst: 3,
+        ..Limits::default()
+    };
+    let house = House::with(limits).await;
+    let ask =
+        async |headers: &[(&str, &str)]| send(house.addr, "GET /v1/catalogue", headers, "").await;
+    let until_429 = async |headers: &[(&str, &str)]| {
+        let mut before = 0;
+        loop {
+            let answer = ask(headers).await;
+            if answer.status == 429 {
+                return (before, answer);
+            }
+            before += 1;
+        }
+    };
+    let token = house.bearer(Role::Hospital);
+    let hospital = [("authorization", token.as_str())];
+    for (headers, allowed) in [(&hospital[..], 2), (&[][..], 3)] {
+        let (before, refused) = until_429(headers).await;
+        assert!(before >= allowed, "{before}");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+        let kind = "https://sokhoe.vn/problems/too-many-requests";
+        assert_eq!(refused.json()["type"], kind);
+    }
+    let other = house.bearer(Role::Station);
+    assert_eq!(ask(&[("authorization", &other)]).await.status, 200);
+    let published = send(house.addr, "GET /openapi.json", &[], "").await.json();
+    assert_eq!(published["x-sokhoe-limits"]["requests_per_s"], 1);
+    let metrics = send(house.addr, "GET /metrics", &[], "").await.body;
+    assert!(
+        metrics.contains("sokhoe_rate_limited_total 2\n"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
