@@ -20,7 +20,7 @@ const LANES: u64 = 2;
 const SIGNED_WITHIN: Duration = Duration::from_secs(20);
 
 /// Files by what they are for; `$` is the end of a path. The first that fits is meant.
-const PLACES: [&str; 12] = [
+const PLACES: [&str; 14] = [
     "/log/",
     "/log$",
     ".keys/journal",
