@@ -3,7 +3,7 @@
 //! No handler runs for a caller that its route does not admit. Log lines carry the route's template, never the path,
 //! so that no one's id gets into a log.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -61,7 +61,8 @@ pub(crate) struct Shared {
     pub(crate) glasses: Glasses,
     /// Turns true when the server stops, for answers that would go on.
     pub(crate) closing: watch::Receiver<bool>,
-    pub(crate) address: SocketAddr,
+    /// Where the server is reached, without a trailing slash.
+    pub(crate) base_url: String,
     pub(crate) requests: AtomicU64,
     /// When this run began, which tells its requests from those of another.
     pub(crate) run_us: i64,

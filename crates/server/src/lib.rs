@@ -91,6 +91,7 @@ impl Server {
         let address = bound.1;
         let names = ROUTES.iter().map(|route| (route.method.word(), route.path));
         let metrics = Arc::new(Metrics::new(names));
+        let scheme = handshakes.as_ref().map_or("http", |_| "https");
         let (stop, closing) = watch::channel(false);
         let door = Door::closed(last, limits.opening_timeout);
         let stopping = (stop, closing.clone());
@@ -113,6 +114,7 @@ impl Server {
             trust,
             reload_every: config.reload_every,
             closing,
+            base_url: format!("{scheme}://{address}"),
             address,
         })
     }
@@ -128,6 +130,7 @@ pub struct Listening {
     trust: TrustKeeper,
     reload_every: Duration,
     closing: watch::Receiver<bool>,
+    base_url: String,
     address: SocketAddr,
 }
 
@@ -162,7 +165,7 @@ impl Listening {
             large: Arc::new(Semaphore::new(limits.large_bodies_max)),
             administration: Arc::new(Semaphore::new(1)),
             glasses: crate::disclosure::Glasses::default(),
-            address: self.address,
+            base_url: self.base_url,
             requests: AtomicU64::new(0),
             run_us: app.now_us(),
             app,

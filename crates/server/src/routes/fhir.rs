@@ -37,7 +37,7 @@ use crate::routes::people::personal;
 const SOURCE: &str = "fhir";
 
 pub(super) async fn metadata(visit: Visit, _: Request) -> Answer {
-    let base_url = format!("http://{}/fhir/R4", visit.shared.address);
+    let base_url = format!("{}/fhir/R4", visit.shared.base_url);
     let since = Instant::from_micros(visit.shared.run_us)
         .local_day()
         .to_string();
