@@ -23,6 +23,8 @@ use crate::routes::events::json;
 use crate::routes::looks::{item, spoken};
 use crate::routes::people::{page_items, personal};
 
+/// Days that signals are gathered over unless a time is said.
+const SIGNAL_DAYS: i64 = 31;
 /// Characters of the note of a review.
 const NOTE_CHARS_MAX: usize = 2_000;
 /// What the questions about looks may name.
@@ -104,9 +106,11 @@ pub(super) async fn affected(visit: Visit, request: Request) -> Answer {
 /// Shows what should be looked into, each by a rule that is said.
 pub(super) async fn signals(visit: Visit, request: Request) -> Answer {
     let query = Query::parse(request.uri().query(), &ASKED)?;
-    let asked = asked(&query)?;
+    let mut asked = asked(&query)?;
     let limit = page_items(&visit, &query)?;
     let app = &visit.shared.app;
+    let recent = app.now_us().saturating_sub(SIGNAL_DAYS * Instant::DAY_US);
+    asked.from_us.get_or_insert(recent);
     caught_up(&visit).await?;
     let found = app.off_thread(move |app| Ok(app.views().signals(&asked)));
     let items: Vec<Value> = found.await?.iter().take(limit).map(signal).collect();

@@ -183,7 +183,7 @@ pub(super) async fn explain(visit: Visit, request: Request) -> Answer {
         emergency,
         now,
     });
-    if asked.viewer.is_none() && !could_know(app, &decision, &facts).await? {
+    if asked.viewer.is_none() && !could_know(app, viewer, &facts, now).await? {
         return Err(visit.nothing(allowed).await);
     }
     let mut explained = explained(&decision, &facts, now);
@@ -208,18 +208,25 @@ pub(super) async fn explain(visit: Visit, request: Request) -> Answer {
     json(status::OK, &explained)
 }
 
-/// Whether staff are told that somebody is there: those who see something, or are told what is withheld.
-async fn could_know(app: &App, decision: &Decision, facts: &Facts) -> Result<bool, Problem> {
-    let Some(filter) = decision.filter.clone() else {
-        return Ok(!matches!(
-            decision.outcome,
-            Outcome::Deny {
-                looks_absent: true,
-                ..
-            }
-        ));
-    };
-    Ok(app.shown(filter, facts.survivor).await?.is_some())
+/// Whether staff are told that somebody is there: those who would see something when treating, or be told what is withheld.
+async fn could_know(
+    app: &App,
+    viewer: &Principal,
+    facts: &Facts,
+    now: Instant,
+) -> Result<bool, Problem> {
+    let decision = decide(&Question {
+        principal: viewer,
+        purpose: Purpose::Treatment,
+        own: false,
+        facts: &facts.known,
+        emergency: None,
+        now,
+    });
+    match decision.filter {
+        Some(filter) => Ok(app.shown(filter, facts.survivor).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// The glass that a viewer had broken at a moment.
