@@ -31,7 +31,7 @@ pub enum RevokedError {
         /// The line, from 1.
         line: usize,
     },
-    /// More than [`REVOKED_MAX`] ids.
+    /// More than a million ids.
     #[error("more than {REVOKED_MAX} ids; ids of tokens that have expired may be left out")]
     TooMany,
 }
